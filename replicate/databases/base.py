@@ -1,0 +1,210 @@
+"""What a database is to Replicate: a source with a snapshot, and a destination to load into.
+
+The two journeys only ever talk to these protocols. A new database is one package beside `sqlite`
+and one line in `registry.py`.
+
+Rows travel as text in PostgreSQL's COPY grammar (`replicate.rows.grammar`): one line a row, a tab
+between fields, backslash escapes, ``\\N`` for NULL. Schema travels as SQL script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from replicate.rows.column import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """A column as declared. `generated` columns are computed by the database and never dumped."""
+
+    name: str
+    type: str
+    kind: Kind
+    nullable: bool = True
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of the table that holds it refer to `ref_columns` of the table `ref_table`."""
+
+    columns: tuple[str, ...]
+    ref_table: str
+    ref_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table and what constrains its values.
+
+    `unique` lists the column sets of every unique key, the primary key included. `rows` and
+    `bytes` are estimates where the engine has them. `maskable` is False where rows can't be
+    changed one by one (an index kept as a table, say), with the reason in `note`.
+    """
+
+    schema: str
+    name: str
+    columns: tuple[ColumnInfo, ...]
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+    strict_types: bool = False
+    maskable: bool = True
+    note: str = ""
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def stored_columns(self) -> tuple[ColumnInfo, ...]:
+        """The columns of a dumped row, in order: all but the generated ones."""
+        return tuple(column for column in self.columns if not column.generated)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All tables of a database, in the order in which they are dumped."""
+
+    tables: tuple[Table, ...]
+
+    def find(self, schema: str, name: str) -> Table | None:
+        for table in self.tables:
+            if (table.schema, table.name) == (schema, name):
+                return table
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a dump is made of: the tables with rows in it, and their masked columns.
+
+    `masked` maps a table's (schema, name) to the names of its masked columns. A source needs it
+    for its schema sections: an index that holds copies of masked values has to be rebuilt.
+    `skipped` names tables that are left out altogether, definition included.
+    """
+
+    tables: tuple[Table, ...]
+    skipped: frozenset[tuple[str, str]] = frozenset()
+    masked: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of one table, small enough for one worker; picklable.
+
+    `token` belongs to the source that made it (a key range, a page range, or None for all of it).
+    """
+
+    table: Table
+    token: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Whole rows as COPY text, each line ended by a newline: up to a few MiB, or one long row."""
+
+    text: bytes
+    rows: int
+
+
+class Snapshot(Protocol):
+    """One moment of a source. Everything read through it is of that moment."""
+
+    def schema(self) -> Schema: ...
+
+    def pre_data(self, selection: Selection) -> str:
+        """SQL script that creates what rows need: settings, tables."""
+        ...
+
+    def post_data(self, selection: Selection) -> str:
+        """SQL script for what comes after the rows: indexes, views, triggers, counters."""
+        ...
+
+    def slices(self, table: Table, target_bytes: int) -> list[Slice]:
+        """The table cut into pieces of about `target_bytes` of text, together all of its rows."""
+        ...
+
+    def read(self, piece: Slice) -> Iterator[RowBlock]:
+        """The rows of the slice. Ends only when all were read; anything else is an exception."""
+        ...
+
+    def share(self) -> object | None:
+        """What another process needs to join this moment (picklable), or None where it can't."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Source(Protocol):
+    """A database to read from. Never written to. Picklable while not open."""
+
+    engine: str
+
+    def open(self) -> Snapshot: ...
+
+    def join(self, shared: object) -> Snapshot:
+        """In a worker: the moment that another process's `Snapshot.share` described."""
+        ...
+
+    def server_version(self) -> str: ...
+
+    def fingerprint(self) -> frozenset[str]:
+        """Facets that identify this very database; two that share one are the same database."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTable:
+    """A table to load, as the manifest describes it."""
+
+    schema: str
+    name: str
+    columns: tuple[str, ...]
+
+
+class Destination(Protocol):
+    """A database to restore into. Until `finish` returns, what was there before stays usable.
+
+    Order of calls: `fingerprint`, `is_empty`, `describe_contents` (guards, dry run), then
+    `begin(wipe)`, `run` (pre-data), `load` per table in manifest order, `run` (post-data),
+    `finish`; or `abort` after any of them.
+    """
+
+    engine: str
+
+    @property
+    def name(self) -> str:
+        """The database's name, fit to be shown, and what protected names are matched against."""
+        ...
+
+    def fingerprint(self) -> frozenset[str]: ...
+
+    def is_empty(self) -> bool: ...
+
+    def describe_contents(self) -> str:
+        """What is there now, in a few words, for the refusal and for the plan of a wipe."""
+        ...
+
+    def begin(self, *, wipe: bool) -> None: ...
+
+    def run(self, script: str) -> None:
+        """Run a schema section. The first error stops, with the statement's object named."""
+        ...
+
+    def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:
+        """Load the rows; the number that the database took. May be called again per table."""
+        ...
+
+    def finish(self) -> None:
+        """Make the restored database the one that users see, durably."""
+        ...
+
+    def abort(self) -> None:
+        """Drop what was begun. May be called at any time, and again."""
+        ...

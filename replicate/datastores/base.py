@@ -1,0 +1,115 @@
+"""What a datastore is: five operations on named, whole objects, and a record of what it can do.
+
+A datastore knows nothing of dumps. It maps keys to byte strings. A new one is one module with a
+class that fulfils `Datastore` and one line in `registry.py`; `conformance.py` is the suite that it
+has to pass, and that `replicate datastore check` runs against a user's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Literal, Protocol
+
+from replicate.errors import UsageError
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\Z")
+MAX_KEY_LENGTH = 512
+
+
+class ConditionalWrites(Enum):
+    """Whether `create` and `Replace` are decided by the store, atomically, or can't be relied on."""
+
+    ATOMIC = "atomic"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a store is able to do, so that callers ask instead of testing its type."""
+
+    conditional_writes: ConditionalWrites
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One stored object: `version` changes with every write of the key (an etag, a generation)."""
+
+    key: str
+    size: int
+    modified: datetime
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put mode: succeed only while the stored version is still this one."""
+
+    version: str
+
+
+PutMode = Literal["overwrite", "create"] | Replace
+Data = bytes | bytearray | memoryview
+
+
+class Datastore(Protocol):
+    """Named objects that are whole or absent, never half-written.
+
+    Guarantees, for every implementation:
+
+    - A `put` that returned is durable, and visible to every later `get`, `stat` and `list`.
+    - Nobody ever sees a part of an object; a `put` that failed leaves what was there before.
+    - `put` and `delete` may be repeated with the same effect.
+    - Every key passed in and handed out satisfies `check_key`.
+    - The vendor's errors arrive as `replicate.errors`: `NotFoundError` for a key that isn't there,
+      `ConflictError` for a condition that doesn't hold, `DatastoreError` for the rest, with
+      `transient` set where a second try may help.
+    """
+
+    @property
+    def location(self) -> str:
+        """Where this is, fit to be shown: never a secret."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
+        """Store `data` under `key`.
+
+        `create` fails with `ConflictError` where the key exists, `Replace(version)` where its
+        version is another or it is gone. A store without atomic conditional writes does its best.
+        """
+        ...
+
+    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+        """The object, or its bytes from `byte_range[0]` up to, not including, `byte_range[1]`.
+
+        A range that reaches past the end is a `DatastoreError`, never a short answer.
+        """
+        ...
+
+    def stat(self, key: str) -> ObjectInfo: ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """All objects whose key starts with `prefix`, in ascending order of key, however many.
+
+        Objects in the same place that are no keys of ours are passed over.
+        """
+        ...
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove each key; one that isn't there is no error."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def check_key(key: str) -> str:
+    """`key`, if it is one: relative, ASCII, no `..`, no hidden or empty segment."""
+    if len(key) > MAX_KEY_LENGTH or not _KEY.match(key):
+        raise UsageError(f"{key[:80]!r} is not a valid object key")
+    return key

@@ -1,0 +1,99 @@
+"""A column of one block of rows, as transformers see it, and what they hand back.
+
+Values are bytes: unescaped, in UTF-8 where they are text, never decoded unless a transformer does
+so itself. A `Column` is a set of views into one buffer; nothing is copied to make it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SLACK = 32
+"""Bytes that must follow the last value in a column's buffer: gathers read 16 at a time."""
+
+KEEP = -1
+"""In `Replacement.index`: the row keeps the value it has."""
+
+NULL = -2
+"""In `Replacement.index`: the row becomes NULL."""
+
+
+class Kind(Enum):
+    """What a column's values are, as far as masking has to know."""
+
+    INTEGER = "integer"
+    REAL = "real"
+    NUMERIC = "numeric"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    DATE = "date"
+    TIME = "time"
+    TIMESTAMP = "timestamp"
+    JSON = "json"
+    UUID = "uuid"
+    BINARY = "binary"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of one column: value i is ``data[start[i] : start[i] + length[i]]``.
+
+    Shapes: `data` uint8 (bytes,), with at least `SLACK` bytes after the last value; `start` and
+    `length` int64 (rows,); `null` bool (rows,), where a row that is NULL has length 0.
+    """
+
+    data: npt.NDArray[np.uint8]
+    start: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+    null: npt.NDArray[np.bool_]
+    kind: Kind = Kind.TEXT
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @classmethod
+    def of(cls, values: Sequence[bytes | None], kind: Kind = Kind.TEXT) -> Column:
+        """A column made of Python values, for tests, samples and scalar code."""
+        length = np.array([len(value or b"") for value in values], dtype=np.int64)
+        end = np.cumsum(length, dtype=np.int64)
+        data = b"".join(value or b"" for value in values) + bytes(SLACK)
+        return cls(
+            np.frombuffer(data, np.uint8),
+            end - length,
+            length,
+            np.array([value is None for value in values], dtype=np.bool_),
+            kind,
+        )
+
+    def values(self) -> list[bytes | None]:
+        """The column as Python values: the slow way, for scalar transformers."""
+        data = self.data.tobytes()
+        return [
+            None if null else data[start : start + length]
+            for start, length, null in zip(
+                self.start.tolist(), self.length.tolist(), self.null.tolist(), strict=True
+            )
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What a transformer puts in a column's place: row i becomes ``pool[index[i]]``.
+
+    `pool` holds unescaped bytes, without nulls; `index` is int32 (rows,), with `KEEP` and `NULL`
+    as its two other values. A pool of few values serves many rows; a pool of one value a row has
+    ``index = arange(rows)``.
+    """
+
+    pool: pa.BinaryArray
+    index: npt.NDArray[np.int32]
