@@ -1,0 +1,1 @@
+"""All cryptography: sealed objects, keys, keyed masking. Nothing else imports `cryptography`."""
