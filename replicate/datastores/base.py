@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from replicate.errors import UsageError
 
@@ -21,7 +21,7 @@ MAX_KEY_LENGTH = 512
 
 
 class ConditionalWrites(Enum):
-    """Whether `create` and `Replace` are decided by the store, atomically, or can't be relied on."""
+    """Whether the store decides `create` and `Replace` atomically, or can't be relied on."""
 
     ATOMIC = "atomic"
     NONE = "none"
@@ -63,6 +63,7 @@ class Datastore(Protocol):
     - A `put` that returned is durable, and visible to every later `get`, `stat` and `list`.
     - Nobody ever sees a part of an object; a `put` that failed leaves what was there before.
     - `put` and `delete` may be repeated with the same effect.
+    - Several threads may use one instance at once.
     - Every key passed in and handed out satisfies `check_key`.
     - The vendor's errors arrive as `replicate.errors`: `NotFoundError` for a key that isn't there,
       `ConflictError` for a condition that doesn't hold, `DatastoreError` for the rest, with
@@ -108,8 +109,25 @@ class Datastore(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class HasLeftovers(Protocol):
+    """A store in which a killed process may leave things behind that no listing shows."""
+
+    def remove_leftovers(self, older_than: timedelta, *, dry_run: bool = False) -> int:
+        """Remove those last written longer ago than `older_than`, and say how many there were.
+
+        With `dry_run` they are counted and stay. Never touches an object.
+        """
+        ...
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` is a valid key: see `check_key`."""
+    return len(text) <= MAX_KEY_LENGTH and _KEY.match(text) is not None
+
+
 def check_key(key: str) -> str:
     """`key`, if it is one: relative, ASCII, no `..`, no hidden or empty segment."""
-    if len(key) > MAX_KEY_LENGTH or not _KEY.match(key):
+    if not is_key(key):
         raise UsageError(f"{key[:80]!r} is not a valid object key")
     return key
