@@ -1,0 +1,100 @@
+"""Loads conf.yaml: read, expand, check, and answer with a typed `Config` or with what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from replicate.config.document import Document, read_document
+from replicate.config.environment import Unjudged, expand_sections
+from replicate.config.exposure import exposure_warnings
+from replicate.config.models import Config
+from replicate.config.problems import describe
+from replicate.config.rules import check_rules
+from replicate.errors import ConfigError
+
+SECTIONS = tuple(Config.model_fields)
+"""Every top-level key of the file."""
+
+_REQUIRED = ("source", "datastore", "destination")
+
+
+def load_config(
+    path: str | Path,
+    *,
+    sections: Collection[str],
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """The configuration in the file at `path`, with those `sections` of `SECTIONS` filled in.
+
+    Only in `sections` are environment variables replaced (from `environ`, by default the
+    process's), and only they have to be there; `encryption_key` and `masking_key` may be missing
+    all the same. The rest of the file is checked as far as that goes without the environment,
+    and is None in the result, so that nothing is used that was not asked for.
+
+    Raises `ConfigError` for the first thing in the file that is wrong. Relative paths in it are
+    left as they are: they mean the directory that the program runs in.
+    """
+    unknown = set(sections).difference(SECTIONS)
+    if unknown:
+        raise ValueError(f"no such sections: {', '.join(sorted(unknown))}")
+    document = read_document(path)
+    asked = frozenset(sections)
+    config, problems = _examine(document, asked, os.environ if environ is None else environ)
+    if config is None or problems:
+        raise problems[0]
+    return config
+
+
+def check_config(
+    path: str | Path, *, environ: Mapping[str, str] | None = None
+) -> list[ConfigError]:
+    """Everything that is wrong with the file, in its order; empty where nothing is.
+
+    Every section that the file has is checked in full, environment variables included.
+    """
+    try:
+        document = read_document(path)
+    except ConfigError as error:
+        return [error]
+    asked = _present(document)
+    _, problems = _examine(document, asked, os.environ if environ is None else environ)
+    return problems
+
+
+def _examine(
+    document: Document, asked: frozenset[str], environ: Mapping[str, str]
+) -> tuple[Config | None, list[ConfigError]]:
+    positions = document.positions
+    data, unset = expand_sections(document.data, asked, environ, positions)
+    problems = [*document.problems, *unset, *check_rules(data, positions)]
+    source = data.get("source")
+    if "source" not in asked and isinstance(source, dict):
+        # A source that nobody opens may do without: the rows may come from elsewhere.
+        source.setdefault("connection_uri", Unjudged())
+    config: Config | None = None
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as failure:
+        problems += describe(failure, positions, document.broken)
+    problems.sort(key=lambda problem: problem.line or 0)
+    problems += [
+        positions.error(
+            None, f"no `{name}` section", "add one; conf.yaml.example shows all that it can hold"
+        )
+        for name in _REQUIRED
+        if name in asked and document.data.get(name) is None and name not in document.broken
+    ]
+    if config is None or problems:
+        return None, problems
+    config = config.model_copy(update={name: None for name in SECTIONS if name not in asked})
+    config.locate(positions, _present(document), exposure_warnings(document))
+    return config, []
+
+
+def _present(document: Document) -> frozenset[str]:
+    known = document.data.keys() & set(SECTIONS)
+    return frozenset(name for name in known if document.data[name] is not None)

@@ -1,0 +1,376 @@
+"""What conf.yaml holds, typed. Replibyte's keys under Replibyte's names, and ours beside them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
+
+from replicate.config.environment import Unjudged
+from replicate.config.fields import (
+    MIB,
+    SWITCH_SCHEMA,
+    URI,
+    FilledText,
+    Jobs,
+    Level,
+    OptionalSecret,
+    OptionalText,
+    Percent,
+    Secret,
+    Size,
+    Switch,
+    Text,
+    TransformerName,
+    WebAddress,
+    parse_switch,
+    unexpected,
+    wrong,
+)
+from replicate.config.positions import Positions
+from replicate.errors import ConfigError
+
+DEFAULT_LEVEL = 1
+"""The zstd level of `compression: true`: fast enough to keep up with the database."""
+
+PROTECTED_NAMES = (
+    "prod",
+    "production",
+    "primary",
+    "live",
+    "*-prod",
+    "*_prod",
+    "*-production",
+    "*_production",
+)
+
+
+class ConfigModel(BaseModel):
+    """A mapping of the file. Unknown keys are refused, and no error shows what was given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_blank_for_absent(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}
+
+
+class TableName(ConfigModel):
+    """A table of the source."""
+
+    database: Text = Field(
+        description="The database as the engine calls it: PostgreSQL's schema, SQLite's `main`."
+    )
+    table: Text = Field(description="The name of the table, exactly.")
+
+
+class ColumnRule(ConfigModel):
+    """How one column is masked."""
+
+    name: Text = Field(description="The name of the column.")
+    transformer_name: TransformerName = Field(
+        description="What replaces its values; `replicate transformer list` shows them all."
+    )
+    transformer_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of the transformer. Taken as written: variables are not replaced.",
+    )
+    consistent: Switch = Field(
+        default=True,
+        description="The same value gets the same replacement everywhere. "
+        "`false` asks for truly random replacements.",
+    )
+
+
+class TableRule(TableName):
+    """The masked columns of one table."""
+
+    columns: list[ColumnRule] = Field(description="The columns that are masked.")
+
+
+class CompressionLevel(ConfigModel):
+    """Compression at a chosen level."""
+
+    level: Level = Field(description="zstd's level: 1 is the fastest, 19 the smallest.")
+
+
+def _check_strategy(value: object) -> object:
+    if isinstance(value, Unjudged) or value == "random":
+        return "random"
+    raise wrong("expected `random`, the only strategy there is")
+
+
+Strategy = Annotated[Literal["random"], BeforeValidator(_check_strategy)]
+
+
+class SubsetOptions(ConfigModel):
+    """Options of the random subset."""
+
+    percent: Percent = Field(description="How many of the table's rows to take, in percent.")
+
+
+class DatabaseSubset(TableName):
+    """Take a part of the source: some rows of one table, and all that they refer to."""
+
+    strategy_name: Strategy = Field(description="How rows are chosen.")
+    strategy_options: SubsetOptions = Field(description="Options of the strategy.")
+    passthrough_tables: list[Text] = Field(
+        default_factory=list, description="Tables that are taken whole."
+    )
+
+
+_COMPRESSION = "true, false or {level: 1..19}"
+_ENDPOINT = "default or {custom: https://address}"
+
+
+def _check_compression(value: object) -> object:
+    if isinstance(value, dict | CompressionLevel):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise unexpected(_COMPRESSION, value, "put the level in braces, after `level:`")
+    return parse_switch(value, _COMPRESSION)
+
+
+def _check_endpoint(value: object) -> object:
+    if isinstance(value, dict | CustomEndpoint):
+        return value
+    if isinstance(value, Unjudged) or value == "default":
+        return "default"
+    raise unexpected(_ENDPOINT, value)
+
+
+FORMS = ("<scalar>", "<mapping>")
+"""Where a key takes either, what pydantic puts into the place of an error to tell them apart."""
+
+
+def _form(value: object) -> str:
+    return FORMS[isinstance(value, dict | BaseModel)]
+
+
+class CustomEndpoint(ConfigModel):
+    """The address of a service that speaks the same protocol."""
+
+    custom: WebAddress = Field(description="Such as http://localhost:9000.")
+
+
+Compression = Annotated[
+    Annotated[bool, SWITCH_SCHEMA, Tag(FORMS[0])] | Annotated[CompressionLevel, Tag(FORMS[1])],
+    Discriminator(_form),
+    BeforeValidator(_check_compression),
+]
+
+Endpoint = Annotated[
+    Annotated[Literal["default"], Tag(FORMS[0])] | Annotated[CustomEndpoint, Tag(FORMS[1])],
+    Discriminator(_form),
+    BeforeValidator(_check_endpoint),
+]
+
+
+class SourceConfig(ConfigModel):
+    """The database to dump, and what becomes of its data."""
+
+    connection_uri: URI = Field(
+        description="Such as sqlite:///prod.db or postgres://user:password@host/database."
+    )
+    compression: Compression = Field(
+        default=True, description=f"Whether chunks are compressed: {_COMPRESSION}."
+    )
+    transformers: list[TableRule] = Field(
+        default_factory=list, description="What is masked, table by table."
+    )
+    skip: list[TableName] = Field(
+        default_factory=list, description="Tables that are left out of the dump."
+    )
+    only_tables: list[TableName] = Field(
+        default_factory=list, description="If any are named, all other tables are left out."
+    )
+    database_subset: DatabaseSubset | None = Field(
+        default=None, description="Dump a part of the database that fits together."
+    )
+    jobs: Jobs | None = Field(
+        default=None, description="Worker processes of a dump, 1 to 64. By default one a core."
+    )
+    chunk_size: Size = Field(
+        default=16 * MIB,
+        description="Text in a chunk before compression, 64KiB to 1GiB. By default 16MiB.",
+    )
+
+    @property
+    def compression_level(self) -> int | None:
+        """The zstd level, or None for chunks that are not compressed."""
+        if isinstance(self.compression, CompressionLevel):
+            return self.compression.level
+        return DEFAULT_LEVEL if self.compression else None
+
+
+class AwsCredentials(ConfigModel):
+    """Access keys. Without them the usual places are searched (profile, environment, role)."""
+
+    access_key_id: Secret = Field(description="The access key's id.")
+    secret_access_key: Secret = Field(description="The access key itself.")
+    session_token: OptionalSecret = Field(
+        default=None, description="The token that comes with temporary keys."
+    )
+
+
+class AwsConfig(ConfigModel):
+    """A bucket in S3, or in a service that speaks its protocol."""
+
+    bucket: FilledText = Field(description="The bucket's name.")
+    region: OptionalText = Field(default=None, description="Such as us-east-2.")
+    profile: OptionalText = Field(default=None, description="A profile of ~/.aws/config.")
+    credentials: AwsCredentials | None = Field(
+        default=None, description="Access keys, if they are not to be found elsewhere."
+    )
+    endpoint: Endpoint = Field(
+        default="default", description=f"Where another service is meant: {_ENDPOINT}."
+    )
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The address of the service, or None for Amazon's own."""
+        return self.endpoint.custom if isinstance(self.endpoint, CustomEndpoint) else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_keys_outside_credentials(cls, data: object) -> object:
+        # Where Replibyte's older files have them.
+        if not isinstance(data, dict) or data.get("credentials") is not None:
+            return data
+        keys = {key: data[key] for key in AwsCredentials.model_fields if key in data}
+        rest = {key: value for key, value in data.items() if key not in keys}
+        return {**rest, "credentials": keys} if keys else data
+
+
+class GcpConfig(ConfigModel):
+    """A bucket in Google Cloud Storage."""
+
+    bucket: FilledText = Field(description="The bucket's name.")
+    region: OptionalText = Field(default=None, description="Such as us-west1.")
+    access_key: OptionalSecret = Field(default=None, description="The id of an HMAC key.")
+    secret: OptionalSecret = Field(default=None, description="The HMAC key itself.")
+    endpoint: Endpoint = Field(
+        default="default", description=f"Where another service is meant: {_ENDPOINT}."
+    )
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The address of the service, or None for Google's own."""
+        return self.endpoint.custom if isinstance(self.endpoint, CustomEndpoint) else None
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> GcpConfig:
+        if (self.access_key is None) != (self.secret is None):
+            raise wrong("`access_key` and `secret` belong together: give both or neither")
+        return self
+
+
+class LocalDiskConfig(ConfigModel):
+    """A directory of this machine."""
+
+    dir: FilledText = Field(description="The directory, from where the program is run.")
+
+
+class DatastoreConfig(ConfigModel):
+    """Where dumps are kept: exactly one of these."""
+
+    aws: AwsConfig | None = Field(default=None, description="Amazon S3, MinIO and the like.")
+    gcp: GcpConfig | None = Field(default=None, description="Google Cloud Storage.")
+    local_disk: LocalDiskConfig | None = Field(default=None, description="A local directory.")
+
+    @model_validator(mode="after")
+    def _check_one(self) -> DatastoreConfig:
+        kinds = ", ".join(DatastoreConfig.model_fields)
+        given = [name for name in DatastoreConfig.model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise wrong(f"expected exactly one of {kinds}, found {found}")
+        return self
+
+    @property
+    def kind(self) -> Literal["aws", "gcp", "local_disk"]:
+        """Which of them it is."""
+        if self.aws is not None:
+            return "aws"
+        return "gcp" if self.gcp is not None else "local_disk"
+
+
+class DestinationConfig(ConfigModel):
+    """The database to restore into, and what it is protected from."""
+
+    connection_uri: URI = Field(description="Such as sqlite:///dev.db. Never the source's.")
+    wipe_database: Switch = Field(
+        default=False, description="Whether a restore may remove what is there."
+    )
+    protected_names: list[FilledText] = Field(
+        default_factory=lambda: list(PROTECTED_NAMES),
+        description="Names of databases that are never restored into; * and ? match anything.",
+    )
+    jobs: Jobs | None = Field(
+        default=None, description="Connections of a restore, 1 to 64. By default one a core."
+    )
+
+
+class Config(ConfigModel):
+    """Replicate's configuration."""
+
+    encryption_key: Secret | None = Field(
+        default=None, description="The passphrase that dumps are encrypted with."
+    )
+    masking_key: Secret | None = Field(
+        default=None, description="Makes the same replacements in every run, whoever runs it."
+    )
+    source: SourceConfig | None = Field(
+        default=None, description="The database to dump. Not needed for a restore."
+    )
+    datastore: DatastoreConfig | None = Field(default=None, description="Where dumps are kept.")
+    destination: DestinationConfig | None = Field(
+        default=None, description="The database to restore into. Not needed for a dump."
+    )
+
+    _positions: Positions = PrivateAttr(default_factory=Positions)
+    _sections: frozenset[str] = PrivateAttr(default_factory=frozenset)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def path(self) -> str | None:
+        """The file as the user named it, or None where the config was made without one."""
+        return self._positions.file
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """The top-level keys that the file gives a value, whether or not they were asked for."""
+        return self._sections
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should be told about the file, one sentence each."""
+        return list(self._warnings)
+
+    def error(self, key: str, message: str, hint: str | None = None) -> ConfigError:
+        """A `ConfigError` about `key`, such as ``source.transformers[0]``, to be raised.
+
+        It names the file and the key's line; that of the nearest key around it where the file
+        doesn't hold `key` itself.
+        """
+        return self._positions.error(key, message, hint)
+
+    def locate(
+        self, positions: Positions, sections: frozenset[str], warnings: tuple[str, ...]
+    ) -> None:
+        """Tell the config where it came from; for the loader."""
+        self._positions = positions
+        self._sections = sections
+        self._warnings = warnings
