@@ -9,7 +9,7 @@ between fields, backslash escapes, ``\\N`` for NULL. Schema travels as SQL scrip
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,13 +18,18 @@ from replicate.rows.column import Kind
 
 @dataclass(frozen=True, slots=True)
 class ColumnInfo:
-    """A column as declared. `generated` columns are computed by the database and never dumped."""
+    """A column as declared. `generated` columns are computed by the database and never dumped.
+
+    A `hidden` one travels with every row without being declared (SQLite's rowid), and can be
+    neither seen nor masked.
+    """
 
     name: str
     type: str
     kind: Kind
     nullable: bool = True
     generated: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class Table:
 
     `unique` lists the column sets of every unique key, the primary key included. `rows` and
     `bytes` are estimates where the engine has them. `maskable` is False where rows can't be
-    changed one by one (an index kept as a table, say), with the reason in `note`.
+    changed one by one (an index kept as a table, say), with the reason in `note`. `part_of` names
+    the virtual table whose rows this one keeps: they are dumped together or not at all.
     """
 
     schema: str
@@ -56,6 +62,7 @@ class Table:
     strict_types: bool = False
     maskable: bool = True
     note: str = ""
+    part_of: str = ""
 
     @property
     def qualified(self) -> str:
@@ -126,6 +133,13 @@ class Snapshot(Protocol):
         """SQL script for what comes after the rows: indexes, views, triggers, counters."""
         ...
 
+    def dumped_tables(self, selection: Selection) -> tuple[Table, ...]:
+        """The selected tables whose rows are read, in order.
+
+        All but those that `post_data` builds anew, such as an index of values that are masked.
+        """
+        ...
+
     def slices(self, table: Table, target_bytes: int) -> list[Slice]:
         """The table cut into pieces of about `target_bytes` of text, together all of its rows."""
         ...
@@ -136,6 +150,10 @@ class Snapshot(Protocol):
 
     def share(self) -> object | None:
         """What another process needs to join this moment (picklable), or None where it can't."""
+        ...
+
+    def confirm_shared(self) -> bool:
+        """After all have joined: whether each of them sees this very moment."""
         ...
 
     def close(self) -> None: ...
@@ -161,11 +179,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadTable:
-    """A table to load, as the manifest describes it."""
+    """A table to load, as the manifest describes it. Constraints are enforced where `masked`."""
 
     schema: str
     name: str
     columns: tuple[str, ...]
+    masked: bool = False
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
 
 
 class Destination(Protocol):
@@ -193,8 +216,11 @@ class Destination(Protocol):
 
     def begin(self, *, wipe: bool) -> None: ...
 
-    def run(self, script: str) -> None:
-        """Run a schema section. The first error stops, with the statement's object named."""
+    def run(self, script: str, *, only: Sequence[LoadTable] | None = None) -> None:
+        """Run a schema section, or with `only` no more of it than concerns these tables.
+
+        The first error stops, with the statement's object named.
+        """
         ...
 
     def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:

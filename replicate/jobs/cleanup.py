@@ -1,0 +1,58 @@
+"""Delete dumps, and the chunks that killed runs left behind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from replicate.config import Config
+from replicate.datastores.base import HasLeftovers, ObjectInfo
+from replicate.dumps import retention
+from replicate.dumps.manifest import Header
+from replicate.jobs.opening import open_library
+from replicate.jobs.progress import Progress
+
+
+def delete_dumps(
+    config: Config,
+    *,
+    name: str | None = None,
+    older_than: timedelta | None = None,
+    keep_last: int | None = None,
+    dry_run: bool,
+    progress: Progress,
+) -> list[Header]:
+    """Delete one dump by name, or those that a rule selects; the headers of what was deleted.
+
+    Exactly one of `name`, `older_than` and `keep_last` is given. With `dry_run` nothing is.
+    """
+    with open_library(config, warn=progress.warn) as library:
+        if name is not None:
+            doomed = [library.catalog.resolve(name)]
+        elif older_than is not None:
+            headers = library.catalog.headers()
+            doomed = retention.older_than(headers, older_than, datetime.now(UTC))
+        elif keep_last is not None:
+            doomed = retention.keep_last(library.catalog.headers(), keep_last)
+        else:
+            raise ValueError("nothing says which dumps to delete")
+        if not dry_run:
+            for deleted in library.catalog.delete_many([header.name for header in doomed]):
+                if deleted.kept:
+                    progress.warn(f"the chunks of {deleted.name} stay in the store: {deleted.kept}")
+        return doomed
+
+
+def prune_orphans(
+    config: Config, *, grace: timedelta, dry_run: bool, progress: Progress
+) -> list[ObjectInfo]:
+    """Remove chunks that no manifest names and that are older than `grace`; what they were.
+
+    `grace` has to be longer than the longest dump takes: a running one's chunks have no manifest.
+    """
+    with open_library(config, warn=progress.warn) as library:
+        orphans = library.catalog.orphans(grace)
+        if not dry_run:
+            library.store.delete([info.key for info in orphans])
+        if isinstance(library.store, HasLeftovers):
+            library.store.remove_leftovers(grace, dry_run=dry_run)
+        return orphans

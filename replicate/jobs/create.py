@@ -1,0 +1,239 @@
+"""Create a dump: source → slices → mask → compress → seal → put → manifest → index.
+
+Whatever goes wrong before the manifest is written leaves no dump, and this run takes the chunks
+that it has stored away again. Whatever is killed leaves chunks that no manifest names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from replicate.config import Config
+from replicate.crypto import keys, selftest
+from replicate.databases.base import Selection, Source, Table
+from replicate.databases.registry import open_source
+from replicate.datastores.base import Datastore
+from replicate.dumps.catalog import Catalog
+from replicate.dumps.chunks import ChunkFormat, run_prefix
+from replicate.dumps.keyring import KeyRing
+from replicate.dumps.manifest import (
+    Body,
+    ChunkRecord,
+    DumpedTable,
+    Encryption,
+    Header,
+    Manifest,
+    SourceInfo,
+    Totals,
+)
+from replicate.dumps.names import check_dump_name, new_dump_name
+from replicate.errors import ConflictError, NotFoundError, ReplicateError
+from replicate.jobs.dumping import Dumping
+from replicate.jobs.masking import MaskingPlan, plan_masking
+from replicate.jobs.opening import needed, open_library
+from replicate.jobs.progress import Progress
+from replicate.jobs.selection import select_tables
+from replicate.jobs.worker import WorkerSetup
+from replicate.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealing:
+    """How the run's chunks and manifest are protected."""
+
+    format: ChunkFormat
+    data_key: bytes | None
+    encryption: Encryption | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is known of the dump before its first row is read."""
+
+    config: Config
+    name: str
+    created_at: datetime
+    source: Source
+    tables: tuple[Table, ...]
+    plan: MaskingPlan
+    sealing: _Sealing
+
+    def worker_setup(self) -> WorkerSetup:
+        return WorkerSetup(
+            needed(self.config.datastore, "datastore"),
+            self.sealing.format,
+            needed(self.config.source, "source").chunk_size,
+            tuple(self.plan.of(table) for table in self.tables),
+            _masking_key(self.config),
+            self.source,
+        )
+
+    def manifest(self, chunks: list[ChunkRecord]) -> Manifest:
+        """The manifest of the dump that consists of `chunks`."""
+        rows = [0] * len(self.tables)
+        for chunk in chunks:
+            for part in chunk.parts:
+                rows[part.table] += part.rows
+        dumped = [
+            DumpedTable(
+                schema=table.schema,
+                name=table.name,
+                columns=[column.name for column in table.stored_columns],
+                rows=rows[index],
+                masked={m.column: m.transformer for m in self.plan.of(table).columns},
+            )
+            for index, table in enumerate(self.tables)
+        ]
+        header = Header(
+            name=self.name,
+            run_id=self.sealing.format.run_id,
+            created_at=self.created_at,
+            tool_version=__version__,
+            engine=self.source.engine,
+            compression="none" if self.sealing.format.compression_level is None else "zstd",
+            encryption=self.sealing.encryption,
+            totals=Totals(
+                tables=len(dumped),
+                rows=sum(rows),
+                chunks=len(chunks),
+                plain_bytes=sum(chunk.plain_size for chunk in chunks),
+                stored_bytes=sum(chunk.stored_size for chunk in chunks),
+            ),
+        )
+        info = SourceInfo(
+            engine=self.source.engine,
+            server_version=self.source.server_version(),
+            fingerprint=sorted(self.source.fingerprint()),
+        )
+        return Manifest(header, Body(info, _options(self.config), dumped, chunks))
+
+
+def create_dump(
+    config: Config,
+    *,
+    name: str | None = None,
+    jobs: int | None = None,
+    new_key: bool = False,
+    progress: Progress,
+) -> Manifest:
+    """Dump the configured source into the configured datastore; the manifest of the new dump.
+
+    `jobs` is the number of workers; None means the config's, or one a core where the database is
+    big enough to gain by it. Raises before anything is read where the config doesn't fit the
+    source, and `ConflictError` where the name is taken.
+    """
+    settings = needed(config.source, "source")
+    if settings.database_subset is not None:
+        raise config.error(
+            "source.database_subset",
+            "subsets are not supported by this version yet",
+            hint="remove the section to dump whole tables, or leave tables out with skip",
+        )
+    selftest.check()
+    created_at = datetime.now(UTC)
+    name = check_dump_name(name) if name else new_dump_name(created_at)
+    with ExitStack() as stack:
+        library = stack.enter_context(open_library(config, warn=progress.warn))
+        _refuse_taken_name(library.catalog, name)
+        source = open_source(settings.connection_uri.reveal())
+        snapshot = stack.enter_context(closing(source.open()))
+        schema = snapshot.schema()
+        selected = select_tables(config, schema)
+        plan = plan_masking(config, schema, selected)
+        selection = Selection(
+            selected,
+            frozenset((t.schema, t.name) for t in schema.tables if t not in selected),
+            plan.masked_columns(),
+        )
+        tables = snapshot.dumped_tables(selection)
+        sealing = _sealing(config, library.keyring, new_key=new_key)
+        run = _Run(config, name, created_at, source, tables, plan, sealing)
+        dumping = Dumping(
+            snapshot,
+            library.store,
+            tables,
+            run.worker_setup(),
+            jobs=jobs or settings.jobs,
+            progress=progress,
+        )
+        with _taking_back(library.store, sealing.format.run_id, BaseException):
+            manifest = run.manifest(dumping.run(selection))
+        # From here on only a lost race proves that no manifest names the chunks.
+        with _taking_back(library.store, sealing.format.run_id, ConflictError):
+            library.catalog.add(manifest, sealing.data_key)
+    return manifest
+
+
+def _refuse_taken_name(catalog: Catalog, name: str) -> None:
+    """Before the work rather than after it; create-only decides in the end."""
+    try:
+        catalog.resolve(name)
+    except NotFoundError:
+        return
+    raise ConflictError(
+        f"a dump named {name} exists already",
+        hint="choose another --name, or delete it first with `replicate dump delete`",
+    )
+
+
+def _sealing(config: Config, keyring: KeyRing, *, new_key: bool) -> _Sealing:
+    run_id = secrets.token_hex(16)
+    level = needed(config.source, "source").compression_level
+    if config.encryption_key is None:
+        return _Sealing(ChunkFormat(run_id, level, None), None, None)
+    encryption, data_key = keyring.new_data_key(run_id, new_key=new_key)
+    return _Sealing(ChunkFormat.sealed(run_id, level, data_key), data_key, encryption)
+
+
+def _masking_key(config: Config) -> bytes:
+    """The root of all replacements: the configured one, or one that lives as long as this run."""
+    if config.masking_key is None:
+        return keys.random_key()
+    return keys.masking_root(config.masking_key.get_secret_value())
+
+
+@contextlib.contextmanager
+def _taking_back(store: Datastore, run_id: str, failure: type[BaseException]) -> Iterator[None]:
+    """Delete the run's chunks on `failure`.
+
+    What can't be deleted now is an orphan, which `dump prune --orphans` finds.
+    """
+    try:
+        yield
+    except failure:
+        with contextlib.suppress(ReplicateError, KeyboardInterrupt):
+            store.delete([info.key for info in store.list(run_prefix(run_id))])
+        raise
+
+
+def _options(config: Config) -> Mapping[str, Any]:
+    """What shaped the dump, for the reader of `dump show`; nothing secret."""
+    source = needed(config.source, "source")
+    return {
+        "masking": "keyed" if config.masking_key else "random key of this dump",
+        "skip": [f"{rule.database}.{rule.table}" for rule in source.skip],
+        "only_tables": [f"{rule.database}.{rule.table}" for rule in source.only_tables],
+        "chunk_size": source.chunk_size,
+        "transformers": [
+            {
+                "database": rule.database,
+                "table": rule.table,
+                "columns": [
+                    {
+                        "name": column.name,
+                        "transformer_name": column.transformer_name,
+                        "transformer_options": dict(column.transformer_options or {}),
+                        "consistent": column.consistent,
+                    }
+                    for column in rule.columns
+                ],
+            }
+            for rule in source.transformers
+        ],
+    }

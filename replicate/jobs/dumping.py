@@ -1,0 +1,149 @@
+"""One pass over a source: its sections and its rows, cut into tasks for the workers.
+
+Where several processes can see the same moment of the source, each reads slices for itself and no
+row crosses a process border. Where they can't, one reader feeds blocks to all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import TypeVar
+
+from replicate.databases.base import RowBlock, Selection, Slice, Snapshot, Table
+from replicate.datastores.base import Datastore
+from replicate.dumps.chunks import ChunkBuilder, chunk_key
+from replicate.dumps.manifest import ChunkRecord, Section
+from replicate.jobs.executor import Executor, Inline, Processes, inline_numbers
+from replicate.jobs.progress import Progress
+from replicate.jobs.worker import BlockTask, SliceTask, Task, Worker, WorkerSetup
+
+WORTH_A_PROCESS = 32 * 1024 * 1024
+"""Bytes of rows below which starting worker processes costs more than it saves."""
+
+CHUNKS_A_SLICE = 4
+"""How many chunks a slice of a big table makes: with fewer, each one's last is a small one."""
+
+
+ItemT = TypeVar("ItemT")
+
+
+class Dumping:
+    """Dumps one snapshot; `tables` have rows to read, in the order of the manifest."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        store: Datastore,
+        tables: tuple[Table, ...],
+        setup: WorkerSetup,
+        *,
+        jobs: int | None,
+        progress: Progress,
+    ) -> None:
+        self._snapshot = snapshot
+        self._store = store
+        self._tables = tables
+        self._setup = setup
+        self._progress = progress
+        self._bytes = sum(table.bytes or 0 for table in tables)
+        self._jobs = jobs or (_cores() if self._bytes >= WORTH_A_PROCESS else 1)
+
+    def run(self, selection: Selection) -> list[ChunkRecord]:
+        """Store all chunks of the dump; their records, in the order of their restore."""
+        pre_data = self._section(1, "pre-data", self._snapshot.pre_data(selection))
+        self._progress.stage("Dumping rows", self._bytes or None)
+        data: list[ChunkRecord] = []
+        executor, feeding = self._start(first_number=2)
+        with closing(executor):
+            for records in executor.map(self._fed() if feeding else self._sliced()):
+                data.extend(records)
+                self._progress.advance(
+                    sum(r.rows for r in records), sum(r.plain_size for r in records)
+                )
+        last = max((r.number for r in data), default=1) + 1
+        # Written last of all chunks, which is what its seal says of it.
+        post_data = self._section(last, "post-data", self._snapshot.post_data(selection))
+        return [pre_data, *data, post_data]
+
+    def _section(self, number: int, section: Section, script: str) -> ChunkRecord:
+        builder = ChunkBuilder(self._setup.format, number, section)
+        builder.add(None, script.encode("utf-8", "surrogateescape"), 0)
+        record, stored = builder.seal()
+        self._store.put(chunk_key(self._setup.format, number), stored)
+        return record
+
+    def _start(self, first_number: int) -> tuple[Executor, bool]:
+        """The executor, and whether it has to be fed rows."""
+        if self._jobs == 1:
+            numbers = inline_numbers(first_number)
+            return Inline(Worker(self._setup, numbers, self._snapshot, self._store)), False
+        shared = self._snapshot.share()
+        if shared is not None:
+            processes = self._processes(shared, first_number)
+            if self._snapshot.confirm_shared():
+                return processes, False
+            processes.close()
+            self._progress.note("the source is being written to: one reader feeds all workers")
+        return self._processes(None, first_number), True
+
+    def _processes(self, shared: object | None, first_number: int) -> Processes:
+        processes = Processes(replace(self._setup, shared=shared), self._jobs, first_number)
+        try:
+            processes.ready()
+        except BaseException:
+            processes.close()
+            raise
+        return processes
+
+    def _slices(self) -> Iterator[tuple[int, Slice]]:
+        target = self._setup.chunk_size * CHUNKS_A_SLICE
+        for index, table in enumerate(self._tables):
+            for piece in self._snapshot.slices(table, target):
+                yield index, piece
+
+    def _sliced(self) -> Iterator[Task]:
+        """Slices of big tables one by one, small tables together up to a chunk."""
+        return map(SliceTask, _grouped(self._slices(), self._expected, self._setup.chunk_size))
+
+    def _expected(self, piece: Slice) -> int:
+        # A slice with a token is a part of a table that was too big for one.
+        return self._setup.chunk_size if piece.token is not None else piece.table.bytes or 0
+
+    def _fed(self) -> Iterator[Task]:
+        """Rows read here, as many as fill a chunk at a time."""
+        blocks = (
+            (index, block)
+            for index, piece in self._slices()
+            for block in self._snapshot.read(piece)
+        )
+        return map(BlockTask, _grouped(blocks, _length, self._setup.chunk_size))
+
+
+def _length(block: RowBlock) -> int:
+    return len(block.text)
+
+
+def _grouped(
+    items: Iterable[tuple[int, ItemT]], size_of: Callable[[ItemT], int], limit: int
+) -> Iterator[tuple[tuple[int, ItemT], ...]]:
+    """Neighbours together while they stay within `limit`; a larger item alone."""
+    group: list[tuple[int, ItemT]] = []
+    total = 0
+    for index, item in items:
+        size = size_of(item)
+        if group and total + size > limit:
+            yield tuple(group)
+            group, total = [], 0
+        group.append((index, item))
+        total += size
+    if group:
+        yield tuple(group)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

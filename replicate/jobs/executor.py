@@ -1,0 +1,169 @@
+"""Where workers run: in this process, or in processes of their own.
+
+An executor maps tasks to chunk records, in the order of the tasks, with a bounded number of tasks
+in flight, whatever the number of tasks. Processes are started by `spawn`, so that none inherits
+an open database or a lock, and end with the coordinator, even where that is killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, Protocol
+
+from replicate.dumps.manifest import ChunkRecord
+from replicate.errors import ReplicateError
+from replicate.jobs.worker import Numbers, Task, Worker, WorkerSetup
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+
+class Executor(Protocol):
+    """Runs tasks. `close` stops what is running, and may be called at any time, and again."""
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]: ...
+
+    def close(self) -> None: ...
+
+
+class Inline:
+    """One worker, in this process: for small databases, and where one core is all there is."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]:
+        return map(self._worker.run, tasks)
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+class Processes:
+    """A worker a process. `ready` returns when each has joined the source's moment.
+
+    A thread stands for each process: it hands over a task, waits for the answer and takes the
+    next, so that a process is idle only while there is nothing to do.
+    """
+
+    def __init__(self, setup: WorkerSetup, count: int, first_number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._workers: list[tuple[SpawnProcess, Connection[Any, Any]]] = []
+        self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
+        self._threads = ThreadPoolExecutor(max_workers=count)
+        self._count = count
+        for index in range(count):
+            # Each process counts in steps of its own, so that no number is given twice.
+            numbers = itertools.count(first_number + index, count)
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, numbers), daemon=True)
+            process.start()
+            theirs.close()
+            ours.send(setup)
+            self._workers.append((process, ours))
+
+    def ready(self) -> None:
+        """Wait until every worker has begun; raises what kept one from it."""
+        for _, connection in self._workers:
+            _receive(connection)
+            self._idle.put(connection)
+
+    def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]:
+        pending: deque[Future[list[ChunkRecord]]] = deque()
+        for task in tasks:
+            pending.append(self._threads.submit(self._call, task))
+            # One task waits beside those that run: enough to keep every process busy.
+            if len(pending) > self._count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def close(self) -> None:
+        for process, _ in self._workers:
+            process.terminate()
+        for process, connection in self._workers:
+            process.join()
+            connection.close()
+        self._workers.clear()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _call(self, task: Task) -> list[ChunkRecord]:
+        connection = self._idle.get()
+        try:
+            connection.send(task)
+            return _receive(connection)
+        except OSError as error:
+            raise _worker_died() from error
+        finally:
+            self._idle.put(connection)
+
+
+def _receive(connection: Connection[Any, Any]) -> list[ChunkRecord]:
+    try:
+        answer = connection.recv()
+    except (EOFError, OSError) as error:
+        raise _worker_died() from error
+    if isinstance(answer, BaseException):
+        raise answer
+    records: list[ChunkRecord] = answer
+    return records
+
+
+def _worker_died() -> ReplicateError:
+    return ReplicateError(
+        "a worker process ended before its work was done",
+        hint="it may have been killed for want of memory; try a smaller --jobs",
+    )
+
+
+def _serve(connection: Connection[Any, Any], numbers: Numbers) -> None:
+    """The life of a worker process."""
+    # Ctrl-C reaches the whole group; the coordinator decides, and ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        try:
+            worker = Worker.join(connection.recv(), numbers)
+        except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
+            connection.send(_portable(error))
+            return
+        connection.send([])
+        while True:
+            task = connection.recv()
+            try:
+                connection.send(worker.run(task))
+            except Exception as error:  # noqa: BLE001 - likewise
+                connection.send(_portable(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _portable(error: Exception) -> Exception:
+    """The error as it can cross a pipe: our own as they are, any other by its type's name alone.
+
+    A foreign message may hold a value of the database.
+    """
+    if isinstance(error, ReplicateError):
+        return error
+    return ReplicateError(f"a worker failed unexpectedly ({type(error).__name__})")
+
+
+def inline_numbers(first: int) -> Numbers:
+    """Chunk numbers for a run with one worker."""
+    return itertools.count(first)

@@ -1,0 +1,251 @@
+"""The masking plan: which transformer meets which column, and the proof that it may.
+
+Everything that can be known before a row is read is checked here, against the schema: a rule that
+names a table or a column that isn't there, a transformer that doesn't fit the column's kind, one
+that could break a unique key, a NOT NULL constraint or a foreign key. What passes is a plan of
+plain values that a worker process turns into a `Masker` on its own side.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from replicate.config import ColumnRule, Config
+from replicate.crypto import keys
+from replicate.databases.base import ColumnInfo, Schema, Table
+from replicate.errors import ConfigError, UsageError
+from replicate.jobs.opening import needed
+from replicate.rows.column import Kind
+from replicate.rows.engine import Mask, Masker
+from replicate.transformers import registry
+from replicate.transformers.base import Draw, Transformer, Uniqueness
+from replicate.transformers.draw import keyed_draw, random_draw
+
+TableKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMask:
+    """One masked column: picklable, and free of secrets."""
+
+    column: str
+    index: int
+    kind: Kind
+    transformer: str
+    options: Mapping[str, Any]
+    consistent: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableMasks:
+    """All masked columns of one table, and how many fields its rows have."""
+
+    fields: int
+    columns: tuple[ColumnMask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingPlan:
+    """The masks of every table that has any. `masker` is what a worker calls."""
+
+    tables: Mapping[TableKey, TableMasks] = field(default_factory=dict)
+
+    def of(self, table: Table) -> TableMasks:
+        masks = self.tables.get((table.schema, table.name))
+        return masks or TableMasks(len(table.stored_columns))
+
+    def masked_columns(self) -> dict[TableKey, frozenset[str]]:
+        """The columns whose values change, by table."""
+        found = {
+            key: frozenset(m.column for m in masks.columns if m.transformer != "transient")
+            for key, masks in self.tables.items()
+        }
+        return {key: columns for key, columns in found.items() if columns}
+
+
+def build_masker(masks: TableMasks, masking_key: bytes) -> Masker:
+    """The row engine for one table; `masking_key` is the root that all domains derive from."""
+    return Masker(
+        masks.fields,
+        [
+            Mask(
+                mask.index,
+                mask.kind,
+                registry.build(
+                    mask.transformer,
+                    dict(mask.options),
+                    kind=mask.kind,
+                    draw=_draw(mask, masking_key),
+                ),
+                mask.label,
+            )
+            for mask in masks.columns
+        ],
+    )
+
+
+def _draw(mask: ColumnMask, masking_key: bytes) -> Draw:
+    # The domain is the transformer's name: the same value in two tables gets one replacement.
+    if not mask.consistent:
+        return random_draw()
+    return keyed_draw(keys.derive(masking_key, "masking domain", mask.transformer.encode()))
+
+
+def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> MaskingPlan:
+    """Check every transformer rule of the config against the schema.
+
+    Raises `ConfigError`, with the file and line of the rule, for the first that can't hold.
+    """
+    source = needed(config.source, "source")
+    chosen = {(table.schema, table.name) for table in selected}
+    plan: dict[TableKey, TableMasks] = {}
+    for i, rule in enumerate(source.transformers):
+        where = f"source.transformers[{i}]"
+        table = find_table(config, schema, rule.database, rule.table, where)
+        if (table.schema, table.name) not in chosen:
+            continue
+        if not table.maskable:
+            raise config.error(f"{where}.table", f"{table.qualified} can't be masked: {table.note}")
+        masks = tuple(
+            _plan_column(config, table, column, f"{where}.columns[{j}]")
+            for j, column in enumerate(rule.columns)
+        )
+        plan[table.schema, table.name] = TableMasks(len(table.stored_columns), masks)
+    planned = MaskingPlan(plan)
+    _check_foreign_keys(config, schema, chosen, planned)
+    return planned
+
+
+def find_table(config: Config, schema: Schema, database: str, name: str, where: str) -> Table:
+    """The table that a rule names, or a `ConfigError` that suggests the nearest one."""
+    table = schema.find(database, name)
+    if table is not None:
+        return table
+    names = {t.qualified for t in schema.tables}
+    near = difflib.get_close_matches(f"{database}.{name}", names, n=1)
+    raise config.error(
+        f"{where}.table",
+        f"the source has no table {database}.{name}",
+        hint=f"did you mean {near[0]}?" if near else "`replicate source schema` lists them",
+    )
+
+
+def _plan_column(config: Config, table: Table, rule: ColumnRule, where: str) -> ColumnMask:
+    stored = table.stored_columns
+    names = [column.name for column in stored]
+    info = next((c for c in table.columns if c.name == rule.name and not c.hidden), None)
+    if info is None:
+        visible = [column.name for column in table.columns if not column.hidden]
+        near = difflib.get_close_matches(rule.name, visible, n=1)
+        raise config.error(
+            f"{where}.name",
+            f"the table {table.qualified} has no column {rule.name}",
+            hint=f"did you mean {near[0]}?" if near else f"it has: {', '.join(visible[:12])}",
+        )
+    if info.generated:
+        raise config.error(
+            f"{where}.name",
+            f"{table.qualified}.{rule.name} is a generated column",
+            hint="mask the columns that it is computed from",
+        )
+    options = dict(rule.transformer_options or {})
+    refuse = _refusal(config, f"{where}.transformer_name", f"{table.qualified}.{rule.name}", rule)
+    try:
+        transformer = registry.build(
+            rule.transformer_name, options, kind=info.kind, draw=random_draw()
+        )
+    except UsageError as error:
+        raise config.error(f"{where}.transformer_name", error.message, hint=error.hint) from error
+    _check_effects(table, info, transformer, refuse)
+    return ColumnMask(
+        rule.name,
+        names.index(rule.name),
+        info.kind,
+        rule.transformer_name,
+        options,
+        rule.consistent,
+        f"{table.qualified}.{rule.name}",
+    )
+
+
+Refuse = Callable[[str, str | None], ConfigError]
+
+
+def _refusal(config: Config, where: str, column: str, rule: ColumnRule) -> Refuse:
+    def refuse(reason: str, hint: str | None) -> ConfigError:
+        return config.error(
+            where, f"{rule.transformer_name} can't be used for {column}: {reason}", hint=hint
+        )
+
+    return refuse
+
+
+def _check_effects(
+    table: Table, info: ColumnInfo, transformer: Transformer, refuse: Refuse
+) -> None:
+    effects = transformer.effects
+    if effects.produces is not None and info.kind not in effects.produces:
+        raise refuse(
+            f"the column holds {info.kind.value} values ({info.type or 'no declared type'})",
+            "`replicate transformer list` tells what each one is for",
+        )
+    if effects.makes_null and (not info.nullable or info.name in table.primary_key):
+        raise refuse("the column does not take NULL", "use fixed or redacted instead")
+    if effects.uniqueness is Uniqueness.PRESERVES:
+        return
+    only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
+    for key in table.unique:
+        # NULLs never collide in a unique key, so a column of NULLs can't break one.
+        if info.name in key and not only_nulls:
+            raise refuse(
+                f"its values {effects.uniqueness.value}, and the table has a unique key on "
+                f"({', '.join(key)})",
+                "use email, which keeps values distinct, or transient",
+            )
+
+
+def _check_foreign_keys(
+    config: Config, schema: Schema, chosen: set[TableKey], plan: MaskingPlan
+) -> None:
+    """Both ends of a foreign key must change alike, or not at all, or the join is lost."""
+    for table in schema.tables:
+        if (table.schema, table.name) not in chosen:
+            continue
+        for key in table.foreign_keys:
+            parent = schema.find(table.schema, key.ref_table)
+            if parent is None or (parent.schema, parent.name) not in chosen:
+                continue
+            for child_column, parent_column in zip(key.columns, key.ref_columns, strict=False):
+                child = _effective(plan, table, child_column)
+                other = _effective(plan, parent, parent_column)
+                if _signature(child) == _signature(other):
+                    continue
+                if child is not None and child.transformer == "null":
+                    continue
+                raise config.error(
+                    "source.transformers",
+                    f"{table.qualified}.{child_column} refers to "
+                    f"{parent.qualified}.{parent_column}, and masking only one of them, or each "
+                    "in its own way, would break the foreign key",
+                    hint="give both the same transformer with the same options, or neither one",
+                )
+
+
+def _effective(plan: MaskingPlan, table: Table, column: str) -> ColumnMask | None:
+    for mask in plan.of(table).columns:
+        if mask.column == column and mask.transformer != "transient":
+            return mask
+    return None
+
+
+def _signature(mask: ColumnMask | None) -> object:
+    if mask is None:
+        return None
+    # A random replacement is never the same twice, so it equals nothing but itself.
+    if not mask.consistent:
+        return object()
+    return (mask.transformer, sorted((k, repr(v)) for k, v in mask.options.items()))

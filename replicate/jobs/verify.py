@@ -1,0 +1,82 @@
+"""Verify dumps: read every stored byte back, and hold it against the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from replicate.config import Config
+from replicate.dumps.manifest import Header
+from replicate.errors import CorruptError
+from replicate.jobs.fetching import fetch_chunk
+from replicate.jobs.opening import Library, open_library
+from replicate.jobs.progress import Progress
+
+
+@dataclass(slots=True)
+class VerifyReport:
+    """What was found of one dump: `problems` is empty where every byte is as it was written."""
+
+    name: str
+    chunks: int = 0
+    rows: int = 0
+    plain_bytes: int = 0
+    stored_bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+def verify_dumps(
+    config: Config, values: Sequence[str] | None, *, progress: Progress
+) -> list[VerifyReport]:
+    """Verify the dumps named, or all of them; a report each, and one for each damaged manifest.
+
+    Raises `NotFoundError` for a name that isn't there, and `WrongKeyError` where a dump can't be
+    opened with the configured key; damage is reported, not raised, so that all of it is found.
+    """
+    with open_library(config, warn=progress.warn) as library:
+        reports: list[VerifyReport] = []
+        if values is None:
+            headers = library.catalog.headers()
+            reports = [VerifyReport(name, problems=[why]) for name, why in _damaged(library)]
+        else:
+            headers = []
+            for value in values:
+                try:
+                    headers.append(library.catalog.resolve(value))
+                except CorruptError as error:
+                    reports.append(VerifyReport(value, problems=[error.message]))
+        progress.stage("Verifying", sum(header.totals.plain_bytes for header in headers))
+        return reports + [_verify(library, header, progress) for header in headers]
+
+
+def _damaged(library: Library) -> list[tuple[str, str]]:
+    return [(damage.name, damage.reason) for damage in library.catalog.damaged]
+
+
+def _verify(library: Library, header: Header, progress: Progress) -> VerifyReport:
+    report = VerifyReport(header.name)
+    try:
+        manifest, fmt = library.read(header)
+    except CorruptError as error:
+        report.problems.append(error.message)
+        return report
+    for chunk in manifest.body.chunks:
+        try:
+            plain = fetch_chunk(library.store, fmt, chunk)
+        except CorruptError as error:
+            report.problems.append(error.message)
+            continue
+        if chunk.section == "data" and plain.count(b"\n") != chunk.rows:
+            report.problems.append(f"chunk {chunk.number} does not hold {chunk.rows} rows")
+        report.chunks += 1
+        report.rows += chunk.rows
+        report.plain_bytes += chunk.plain_size
+        report.stored_bytes += chunk.stored_size
+        progress.advance(chunk.rows, chunk.plain_size)
+    if report.ok and report.rows != sum(table.rows for table in manifest.body.tables):
+        report.problems.append("the rows of its chunks are not those of its tables")
+    return report
