@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from replicate.config import Config
 from replicate.datastores.base import HasLeftovers, ObjectInfo
 from replicate.dumps import retention
 from replicate.dumps.manifest import Header
-from replicate.jobs.opening import open_library
+from replicate.errors import CorruptError
+from replicate.jobs.opening import Library, open_library
 from replicate.jobs.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """A dump that was deleted; `header` is None where its manifest was damaged."""
+
+    name: str
+    header: Header | None
 
 
 def delete_dumps(
@@ -20,15 +30,15 @@ def delete_dumps(
     keep_last: int | None = None,
     dry_run: bool,
     progress: Progress,
-) -> list[Header]:
-    """Delete one dump by name, or those that a rule selects; the headers of what was deleted.
+) -> list[Removal]:
+    """Delete one dump by name, or those that a rule selects; what was deleted.
 
     Exactly one of `name`, `older_than` and `keep_last` is given. With `dry_run` nothing is.
     """
     with open_library(config, warn=progress.warn) as library:
         if name is not None:
-            doomed = [library.catalog.resolve(name)]
-        elif older_than is not None:
+            return _delete_one(library, name, dry_run=dry_run, progress=progress)
+        if older_than is not None:
             headers = library.catalog.headers()
             doomed = retention.older_than(headers, older_than, datetime.now(UTC))
         elif keep_last is not None:
@@ -36,10 +46,27 @@ def delete_dumps(
         else:
             raise ValueError("nothing says which dumps to delete")
         if not dry_run:
-            for deleted in library.catalog.delete_many([header.name for header in doomed]):
-                if deleted.kept:
-                    progress.warn(f"the chunks of {deleted.name} stay in the store: {deleted.kept}")
-        return doomed
+            _delete(library, [header.name for header in doomed], progress)
+        return [Removal(header.name, header) for header in doomed]
+
+
+def _delete_one(library: Library, name: str, *, dry_run: bool, progress: Progress) -> list[Removal]:
+    removal = Removal(name, None)
+    try:
+        header = library.catalog.resolve(name)
+        removal = Removal(header.name, header)
+    except CorruptError as error:
+        # A damaged dump can be deleted too, by the name it is listed under.
+        progress.warn(error.message)
+    if not dry_run:
+        _delete(library, [removal.name], progress)
+    return [removal]
+
+
+def _delete(library: Library, names: list[str], progress: Progress) -> None:
+    for deleted in library.catalog.delete_many(names):
+        if deleted.kept:
+            progress.warn(f"the chunks of {deleted.name} stay in the store: {deleted.kept}")
 
 
 def prune_orphans(

@@ -56,7 +56,7 @@ def plan_restore(
     """Check everything that a restore checks, and tell what it would do; changes nothing."""
     settings = needed(config.destination, "destination")
     with open_library(config, warn=progress.warn) as library:
-        dump = _open(library, value, tables)
+        dump = _open(config, library, value, tables)
         manifest = dump.manifest
         destination = open_destination(settings.connection_uri.reveal())
         wipe = wipe or settings.wipe_database
@@ -87,7 +87,7 @@ def restore_dump(
     """
     settings = needed(config.destination, "destination")
     with open_library(config, warn=progress.warn) as library:
-        dump = _open(library, value, tables)
+        dump = _open(config, library, value, tables)
         destination = open_destination(settings.connection_uri.reveal())
         wipe = wipe or settings.wipe_database
         _guard(settings, dump.manifest, destination, wipe=wipe)
@@ -99,7 +99,7 @@ def restore_script(
 ) -> RestoreReport:
     """Write the dump as an SQL script that the database's own client runs."""
     with open_library(config, warn=progress.warn) as library:
-        dump = _open(library, value, tables)
+        dump = _open(config, library, value, tables)
         script = open_script(dump.manifest.header.engine, out)
         return _restore(dump, script, wipe=False, progress=progress)
 
@@ -134,8 +134,16 @@ class _Dump:
         return LoadTable(table.schema, table.name, tuple(table.columns), bool(table.masked))
 
 
-def _open(library: Library, value: str, tables: Sequence[str]) -> _Dump:
-    manifest, fmt = library.read(library.catalog.resolve(value))
+def _open(config: Config, library: Library, value: str, tables: Sequence[str]) -> _Dump:
+    header = library.catalog.resolve(value)
+    if config.encryption_key is not None and header.encryption is None:
+        # Whoever can write to the store could put a dump of their own making in the place of one
+        # that only the key's owners can have made.
+        raise GuardError(
+            f"dump {header.name} is not encrypted, and an encryption_key is configured",
+            hint="if you trust it all the same, take encryption_key out of the config",
+        )
+    manifest, fmt = library.read(header)
     return _Dump(library.store, manifest, fmt, _choose(manifest.body.tables, tables))
 
 

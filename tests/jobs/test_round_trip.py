@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from replicate.databases.sqlite.source import SQLiteSnapshot
 
+from replicate.databases.sqlite.source import SQLiteSnapshot
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 from replicate.jobs.restore import restore_dump
