@@ -92,8 +92,10 @@ class Replacement:
 
     `pool` holds unescaped bytes, without nulls; `index` is int32 (rows,), with `KEEP` and `NULL`
     as its two other values. A pool of few values serves many rows; a pool of one value a row has
-    ``index = arange(rows)``.
+    ``index = arange(rows)``; values that no row takes may lie between others. `binary` tells that
+    the pool holds blobs rather than text: what was a blob then stays one.
     """
 
     pool: pa.BinaryArray
     index: npt.NDArray[np.int32]
+    binary: bool = False

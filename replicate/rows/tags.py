@@ -1,0 +1,113 @@
+"""Values whose storage class is not their column's: what follows a class tag, read and written."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from replicate.errors import CorruptError
+from replicate.rows.arrays import LIMIT, contents, from_offsets
+from replicate.rows.column import Kind
+from replicate.rows.join import Workspace
+from replicate.rows.spans import gather
+
+_INTEGER, _REAL, _TEXT, _BLOB = b"IRTB"
+
+KINDS: Final = {
+    _INTEGER: Kind.INTEGER,
+    _REAL: Kind.REAL,
+    _TEXT: Kind.TEXT,
+    _BLOB: Kind.BINARY,
+}
+"""What the values behind each tag are."""
+
+_SAFE_INTEGER = r"^-?[0-9]{1,18}$"
+_EDGE_INTEGER = r"^-?[0-9]{19}$"
+_WELL_FORMED_REAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+
+_BAD_DIGIT = 0xFF
+
+
+def _digit_values() -> npt.NDArray[np.uint8]:
+    table = np.full(256, _BAD_DIGIT, np.uint8)
+    for value, digit in enumerate("0123456789abcdef"):
+        table[[ord(digit), ord(digit.upper())]] = value
+    return table
+
+
+_DIGIT_VALUE = _digit_values()
+_DIGIT_PAIR = np.frombuffer(bytes(range(256)).hex().encode(), "V2")
+
+
+def copy_blobs(
+    space: Workspace,
+    start: npt.NDArray[np.int64],
+    length: npt.NDArray[np.int64],
+    tag: npt.NDArray[np.uint8],
+) -> None:
+    """Move the spans tagged as blobs to decoded copies at the end of `space`; others stay.
+
+    All arrays have one entry a row; `start` and `length` are changed in place. Raises
+    `CorruptError` if what follows such a tag isn't pairs of hexadecimal digits.
+    """
+    rows = np.flatnonzero(tag == _BLOB)
+    if not rows.size:
+        return
+    sizes = length[rows]
+    values = _DIGIT_VALUE[gather(space.data, start[rows], sizes)]
+    if (sizes % 2).any() or (values == _BAD_DIGIT).any():
+        raise CorruptError("a blob is not written as pairs of hexadecimal digits")
+    sizes //= 2
+    nibbles = values[0::2] << np.uint8(4)
+    at = space.append(nibbles | values[1::2])
+    start[rows] = at + np.cumsum(sizes) - sizes
+    length[rows] = sizes
+
+
+def tagged(
+    fields: pa.BinaryArray, values: pa.BinaryArray, tag: int, *, binary: bool
+) -> pa.BinaryArray:
+    """The replacements of values that stood behind `tag`, each with the tag that fits it.
+
+    `values` are the replacements, `fields` the same escaped. An integer stays one if its
+    replacement is written as an integer of 64 bits, a real if it is written as a number, and a
+    blob if the replacement says that it is `binary`; all else becomes text.
+    """
+    if tag == _BLOB and binary:
+        return _join(pa.scalar(b"\\B", pa.binary()), _hexadecimal(values))
+    text = pa.scalar(b"\\T", pa.binary())
+    if tag == _INTEGER:
+        fits = _is_int64(values)
+    elif tag == _REAL:
+        fits = pc.match_substring_regex(values, pattern=_WELL_FORMED_REAL)
+    else:
+        return _join(text, fields)
+    same = pa.scalar(bytes([ord("\\"), tag]), pa.binary())
+    return _join(pc.if_else(fits, same, text), fields)
+
+
+def _join(prefix: pa.BinaryScalar | pa.BinaryArray, fields: pa.BinaryArray) -> pa.BinaryArray:
+    # The stubs of pyarrow don't know that scalars and arrays go together.
+    parts = cast(list[pa.BinaryArray], [prefix, fields, pa.scalar(b"", pa.binary())])
+    return pc.binary_join_element_wise(*parts)
+
+
+def _is_int64(values: pa.BinaryArray) -> pa.BooleanArray:
+    fits = pc.match_substring_regex(values, pattern=_SAFE_INTEGER)
+    edge = pc.match_substring_regex(values, pattern=_EDGE_INTEGER)
+    if pc.any(edge).as_py():
+        small = [-(2**63) <= int(value or 0) < 2**63 for value in values.filter(edge).to_pylist()]
+        fits = pc.or_(fits, pc.replace_with_mask(edge, edge, pa.array(small, pa.bool_())))
+    return fits
+
+
+def _hexadecimal(values: pa.BinaryArray) -> pa.BinaryArray:
+    offsets, data = contents(values)
+    doubled = (offsets.astype(np.int64) - int(offsets[0])) * 2
+    if doubled[-1] > LIMIT:
+        raise CorruptError("blobs exceed 2 GiB once they are written as hexadecimal digits")
+    return from_offsets(doubled.astype(np.int32), _DIGIT_PAIR[data])

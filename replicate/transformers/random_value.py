@@ -1,0 +1,138 @@
+"""The transformer random: a value of the same kind and length, made of nothing but chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from replicate.rows.arrays import strings
+from replicate.rows.column import Column, Kind, Replacement
+from replicate.rows.spans import gather, heads
+from replicate.transformers import numbers
+from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.draw import LANE, stream
+from replicate.transformers.lots import Bytes, hexadecimal, letters
+from replicate.transformers.pools import Assembly, Index, Integers, fixed_width, padded, spaced
+from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
+from replicate.transformers.text import is_continuation
+from replicate.transformers.windows import WIDEST, count_in_row, distinct
+
+
+class Random(Rule):
+    """A random value that fits where the old one stood.
+
+    - Text: as many letters and digits as it has characters.
+    - Numbers: as many digits, with the same sign, point and exponent. An integer that fits 16, 32
+      or 64 bits still does.
+    - Booleans: one of the two, written in the same way (0 and 1, t and f, true and false, ...).
+    - Blobs: as many bytes.
+    - In a column of UUIDs: a UUID of version 4, without dashes if it had none, or a blob of 16
+      bytes if it was one.
+
+    A number or boolean that isn't written as one is treated as text.
+    """
+
+    name = "random"
+    summary = "Replaces the value by a random one of the same kind and length"
+    example = ("Jane Roe 42", "q7LmX0dTzP3")
+    kinds = TEXTUAL | NUMBERS | {Kind.BOOLEAN, Kind.UUID, Kind.BINARY}
+
+    @property
+    def effects(self) -> Effects:
+        # A UUID has 121 random bits; nothing else is long enough for certain.
+        unique = self.kind is Kind.UUID
+        return Effects(Uniqueness.PRESERVES if unique else Uniqueness.MAY_COLLIDE)
+
+    def transform(self, column: Column) -> Replacement:
+        seeds = self.draw(column)
+        if self.kind is Kind.UUID:
+            return _uuids(column, seeds)
+        if column.kind is Kind.BINARY:
+            return _blobs(column, seeds, self.draw)
+        result = Assembly(column)
+        if column.kind is Kind.BOOLEAN:
+            others = _put_booleans(column, seeds, result)
+        elif column.kind in NUMBERS:
+            others = numbers.put_numbers(column, seeds, result)
+        else:
+            others = np.arange(len(column))
+        if others.size:
+            result.put(others, *_text(column, others, seeds[others], self.draw))
+        return result.replacement()
+
+
+def _text(column: Column, rows: Integers, seeds: Bytes, draw: Draw) -> tuple[pa.BinaryArray, Index]:
+    """As many letters and digits as each of `rows` has characters, and at least one."""
+    length = np.maximum(_characters(column.data, column.start[rows], column.length[rows]), 1)
+    lanes, begin = _lanes(length, seeds, draw)
+    return spaced(letters(lanes).reshape(-1), begin, length)
+
+
+def _characters(data: Bytes, start: Integers, length: Integers) -> Integers:
+    """How many bytes of each span are no continuation bytes."""
+    if int(length.max()) <= WIDEST:
+        return length - count_in_row(is_continuation(heads(data, start, length, WIDEST)))
+    follows = np.flatnonzero(is_continuation(gather(data, start, length)))
+    if not follows.size:
+        return length
+    row = np.searchsorted(np.cumsum(length), follows, side="right")
+    return length - np.bincount(row, minlength=len(length))
+
+
+def _blobs(column: Column, seeds: Bytes, draw: Draw) -> Replacement:
+    result = Assembly(column)
+    lanes, begin = _lanes(column.length, seeds, draw)
+    result.put(None, *spaced(lanes.reshape(-1), begin, column.length))
+    return result.replacement(binary=True)
+
+
+def _lanes(length: Integers, seeds: Bytes, draw: Draw) -> tuple[Bytes, Integers]:
+    """A stream of at least ``length[i]`` bytes a row, and where each row's bytes begin in it."""
+    count = (length + LANE - 1) // LANE
+    begin = (np.cumsum(count) - count) * LANE
+    return stream(draw, seeds, count), begin
+
+
+_PAIRS = [
+    pair
+    for lower in (b"0 1", b"f t", b"false true", b"n y", b"no yes", b"off on")
+    for written in dict.fromkeys((lower, lower.upper(), lower.title()))
+    for pair in [written.split()]
+]
+_BOOLEANS = strings(word for pair in _PAIRS for word in pair)
+_PLACE = {word: 2 * i for i, pair in enumerate(_PAIRS) for word in pair}
+
+
+def _put_booleans(column: Column, seeds: Bytes, result: Assembly) -> Integers:
+    """Put a replacement for every value that is a boolean; returns the rows of the others."""
+    form, forms = distinct(heads(column.data, column.start, column.length, LANE))
+    place = np.array([_PLACE.get(word, -1) for word in forms], np.int32)[form]
+    place[column.length != np.array([len(word) for word in forms])[form]] = -1
+    known = np.flatnonzero(place >= 0)
+    result.put(known, _BOOLEANS, place[known] + (seeds[known, 0] & 1).astype(np.int32))
+    return np.flatnonzero((place < 0) & (column.length > 0))
+
+
+_DASHES = (8, 13, 18, 23)
+_UUID = 36
+_HEX_PLACES = np.array([i for i in range(_UUID) if i not in _DASHES])
+
+
+def _uuids(column: Column, seeds: Bytes) -> Replacement:
+    numbers = seeds.copy()
+    numbers[:, 6] = numbers[:, 6] & 0x0F | 0x40  # version 4
+    # The variant of RFC 9562, and of its four digits 8, 9, a and b always a letter: without dashes
+    # nothing may look like a number.
+    numbers[:, 8] = numbers[:, 8] & 0x1F | 0xA0
+    result = Assembly(column)
+    if column.kind is Kind.BINARY and (column.length[~column.null] == LANE).all():
+        result.put(None, *fixed_width(numbers))
+        return result.replacement(binary=True)
+    digits = hexadecimal(numbers)
+    text = np.full((len(column), _UUID), ord("-"), np.uint8)
+    text[:, _HEX_PLACES] = digits
+    plain = column.length == 2 * LANE
+    if plain.any():
+        text[plain, : 2 * LANE] = digits[plain]
+    result.put(None, *padded(text, np.where(plain, 2 * LANE, _UUID)))
+    return result.replacement()

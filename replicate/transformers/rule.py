@@ -1,0 +1,62 @@
+"""What the transformers of this package share: how one is made, and what it may be made for."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from replicate.errors import UsageError
+from replicate.rows.column import Column, Kind, Replacement
+from replicate.transformers import base
+from replicate.transformers.base import Draw, Effects, Uniqueness
+
+TEXTUAL = frozenset({Kind.TEXT, Kind.ANY})
+NUMBERS = frozenset({Kind.INTEGER, Kind.REAL, Kind.NUMERIC})
+DATES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
+EVERY = frozenset(Kind)
+
+
+class Rule:
+    """A transformer for columns of `kind`, with its options, that draws from `draw`.
+
+    Subclasses set the class attributes and define `effects` and `transform`, which has to cope
+    with values of every kind: a column of a dynamically typed database may hold any, and they
+    come with their own kind in `Column.kind`. `example` is a value and what it may become.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    example: ClassVar[tuple[str, str]]
+    kinds: ClassVar[frozenset[Kind]]
+    Options: ClassVar[type[base.Options]] = base.Options
+
+    def __init__(self, options: base.Options, *, kind: Kind, draw: Draw) -> None:
+        """Raises `UsageError` if columns of `kind` can't hold what the transformer makes."""
+        if kind not in self.kinds:
+            raise UsageError(
+                f"the transformer {self.name} doesn't fit a column of {kind.value} values",
+                hint=_FITTING.get(kind),
+            )
+        self.options = options
+        self.kind = kind
+        self.draw = draw
+
+    @property
+    def effects(self) -> Effects:
+        return Effects(Uniqueness.MAY_COLLIDE)
+
+    def transform(self, column: Column) -> Replacement:
+        raise NotImplementedError
+
+
+_FITTING = {
+    Kind.INTEGER: "use random, null or fixed",
+    Kind.REAL: "use random, null or fixed",
+    Kind.NUMERIC: "use random, null or fixed",
+    Kind.BOOLEAN: "use random, null or fixed",
+    Kind.UUID: "use random, which makes a UUID of a UUID, null or fixed",
+    Kind.BINARY: "use random, null or fixed",
+    Kind.DATE: "use random-date, null or fixed",
+    Kind.TIME: "use random-date, null or fixed",
+    Kind.TIMESTAMP: "use random-date, null or fixed",
+    Kind.JSON: "use null, or fixed with a JSON document",
+}
