@@ -1,0 +1,143 @@
+"""A restore written as SQL: the script with which SQLite's shell makes the same database.
+
+It is meant for a new file: ``sqlite3 -bail new.db < script.sql``. All is one transaction, so a
+script that breaks off leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from replicate.databases.base import LoadTable, RowBlock
+from replicate.databases.sqlite.loading import pieces, row_decoder, utf16_of
+from replicate.databases.sqlite.running import SchemaRunner
+from replicate.databases.sqlite.sql import literal, quote, raw_text_literal
+from replicate.databases.sqlite.values import CODECS, Decoder, RawText, Value
+from replicate.errors import CorruptError
+
+_STATEMENT = 64 * 1024
+"""Bytes of values after which an INSERT ends, and the next one begins."""
+
+_HEAD = """\
+-- Makes a database from nothing: sqlite3 -bail new.db < this script
+PRAGMA foreign_keys = OFF;
+PRAGMA ignore_check_constraints = ON;
+"""
+
+
+class ScriptDestination:
+    """Writes to a binary stream what `SQLiteDestination` would do to a file."""
+
+    engine = "sqlite"
+    name = "script"
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        # The tables, without rows: they tell what class a bare field has in a column.
+        self._model = sqlite3.connect(":memory:", isolation_level=None)
+        self._runner = SchemaRunner(self._model, Path("script"))
+        self._codec = "utf-8"
+        self._in_transaction = False
+        self._checks = False
+        self._wal = False
+
+    def fingerprint(self) -> frozenset[str]:
+        """Nothing: a script is no database yet."""
+        return frozenset()
+
+    def is_empty(self) -> bool:
+        return True
+
+    def describe_contents(self) -> str:
+        return "nothing"
+
+    def begin(self, *, wipe: bool) -> None:
+        del wipe  # there is nothing to wipe
+        self._write(_HEAD)
+
+    def run(self, script: str, *, only: Sequence[LoadTable] | None = None) -> None:
+        for statement in self._runner.statements(script, only):
+            setting = statement.name.lower() if statement.verb == "PRAGMA" else ""
+            if setting == "journal_mode":
+                self._wal = "wal" in statement.mentions
+                continue
+            if statement.verb == "CREATE TABLE" or setting == "encoding":
+                self._runner.run(statement)
+            if not setting:
+                self._begin_transaction()
+            self._write(statement.sql + "\n")
+        [encoding] = self._model.execute("PRAGMA encoding").fetchone()
+        self._codec = CODECS[encoding]
+
+    def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:
+        """Write the rows; the number of them."""
+        rows = 0
+        decoder: Decoder | None = None
+        for block in blocks:
+            if decoder is None:
+                decoder = row_decoder(self._model, table, utf16=self._codec != "utf-8")
+                self._begin_transaction()
+                self._check(table.masked and not self._runner.calls_absent(table.name))
+            before = rows
+            for piece in pieces(block.text):
+                count, columns, _ = decoder.decode(piece)
+                self._insert(table, zip(*columns, strict=True))
+                rows += count
+            if rows - before != block.rows:
+                raise CorruptError(f"a block of {block.rows} rows holds {rows - before}")
+        return rows
+
+    def finish(self) -> None:
+        self._begin_transaction()
+        self._write("COMMIT;\n")
+        if self._wal:
+            self._write("PRAGMA journal_mode = wal;\n")
+        self._out.flush()
+        self._model.close()
+
+    def abort(self) -> None:
+        """Leave the script without its COMMIT, so that it makes nothing."""
+        self._model.close()
+
+    def _write(self, text: str) -> None:
+        self._out.write(text.encode("utf-8", "surrogateescape"))
+
+    def _begin_transaction(self) -> None:
+        if not self._in_transaction:
+            self._write("BEGIN;\n")
+            self._in_transaction = True
+
+    def _check(self, checks: bool) -> None:
+        if checks != self._checks:
+            self._write(f"PRAGMA ignore_check_constraints = {'OFF' if checks else 'ON'};\n")
+            self._checks = checks
+
+    def _insert(self, table: LoadTable, rows: Iterable[tuple[Value, ...]]) -> None:
+        names = ", ".join(map(quote, table.columns))
+        for values in _groups(self._row(row) for row in rows):
+            self._write(f"INSERT OR ABORT INTO {quote(table.name)}({names}) VALUES\n{values};\n")
+
+    def _row(self, row: tuple[Value, ...]) -> str:
+        return f"({','.join(map(self._literal, row))})"
+
+    def _literal(self, value: Value) -> str:
+        if isinstance(value, RawText):
+            utf8 = self._codec == "utf-8"
+            return raw_text_literal(value.data if utf8 else utf16_of(value, self._codec))
+        return literal(value, self._codec)
+
+
+def _groups(rows: Iterator[str]) -> Iterator[str]:
+    group: list[str] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += len(row)
+        if size >= _STATEMENT:
+            yield ",\n".join(group)
+            group, size = [], 0
+    if group:
+        yield ",\n".join(group)
