@@ -1,0 +1,111 @@
+"""The demo's conf.yaml, with a comment for whoever reads one for the first time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from replicate.cli.demo import Place
+
+_TEMPLATE = """\
+# What `replicate demo` made: a shop's database, masked for its developers.
+# `replicate config check` checks this file, `replicate transformer list` tells what there is.
+
+# The passphrase of the dumps. A real one has no default: encryption_key: $REPLICATE_KEY
+encryption_key: ${REPLICATE_DEMO_KEY:-correct horse battery staple}
+
+# With a key of its own, masking gives the same replacements in every dump: today's `Ada` is
+# tomorrow's `Ada`. Without one, each dump has its own. Whoever knows it can try out guesses.
+masking_key: ${REPLICATE_DEMO_MASKING_KEY:-another horse another staple}
+
+source:
+  connection_uri: {production}
+  transformers:
+    - database: main
+      table: customers
+      columns:
+        - name: first_name
+          transformer_name: first-name
+        - name: last_name
+          transformer_name: last-name
+        # Stays unique, and is the same wherever the same address stands: see orders.
+        - name: email
+          transformer_name: email
+        - name: phone
+          transformer_name: phone-number
+        - name: birth_date
+          transformer_name: random-date
+        - name: street
+          transformer_name: fixed
+          transformer_options:
+            value: 1 Test Street
+        - name: postcode
+          transformer_name: random
+        # Left as it is, on purpose, and written down so.
+        - name: city
+          transformer_name: transient
+        - name: note
+          transformer_name: "null"
+    - database: main
+      table: employees
+      columns:
+        - name: first_name
+          transformer_name: first-name
+        - name: last_name
+          transformer_name: last-name
+        - name: email
+          transformer_name: email
+        - name: salary_cents
+          transformer_name: fixed
+          transformer_options:
+            value: 5000000
+    - database: main
+      table: orders
+      columns:
+        # A foreign key on customers.email: both are masked alike, so it holds.
+        - name: customer_email
+          transformer_name: email
+        - name: gift_message
+          transformer_name: keep-first-char
+    - database: main
+      table: payments
+      columns:
+        - name: card_holder
+          transformer_name: last-name
+        - name: card_number
+          transformer_name: credit-card
+    - database: main
+      table: support_messages
+      columns:
+        # Text that people wrote may hold anything. This keeps three characters of it.
+        - name: question
+          transformer_name: redacted
+          transformer_options:
+            character: "#"
+            width: 20
+
+datastore:
+  local_disk:
+    dir: {datastore}
+
+destination:
+  connection_uri: {development}
+"""
+
+
+def demo_config(place: Place) -> str:
+    """The text of conf.yaml: absolute paths, so that it works from any directory."""
+    text = _TEMPLATE
+    for name, value in (
+        ("production", f"sqlite:///{place.production.absolute()}"),
+        ("development", f"sqlite:///{place.development.absolute()}"),
+        ("datastore", str(place.datastore.absolute())),
+    ):
+        text = text.replace(f"{{{name}}}", _scalar(value))
+    return text
+
+
+def _scalar(text: str) -> str:
+    """`text` as a YAML scalar in which nothing is expanded."""
+    return json.dumps(text.replace("$", "$$"), ensure_ascii=False)
