@@ -137,7 +137,7 @@ def create_dump(
         )
     selftest.check()
     created_at = datetime.now(UTC)
-    name = check_dump_name(name) if name else new_dump_name(created_at)
+    name = check_dump_name(name) if name is not None else new_dump_name(created_at)
     with ExitStack() as stack:
         library = stack.enter_context(open_library(config, warn=progress.warn))
         _refuse_taken_name(library.catalog, name)

@@ -67,7 +67,8 @@ class Processes:
             numbers = itertools.count(first_number + index, count)
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, numbers), daemon=True)
-            process.start()
+            with _interrupts_held():
+                process.start()
             theirs.close()
             ours.send(setup)
             self._workers.append((process, ours))
@@ -126,10 +127,21 @@ def _worker_died() -> ReplicateError:
     )
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start a process with Ctrl-C blocked, until it has said what it does about it."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def _serve(connection: Connection[Any, Any], numbers: Numbers) -> None:
     """The life of a worker process."""
     # Ctrl-C reaches the whole group; the coordinator decides, and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):

@@ -162,7 +162,7 @@ def _replace(mask: Mask, space: Workspace, fields: Fields, pools: _Pools) -> Cut
     second = data[start + 1]
     marked = data[start] == BACKSLASH
     null = marked & (length == len(NULL_FIELD)) & (second == NULL_FIELD[1])
-    tag = np.where(marked & (escapes > 0) & _IS_TAG[second], second, 0)
+    tag = np.where(marked & _IS_TAG[second], second, 0)
     start = start + 2 * (tag != 0)
     length = np.where(null, 0, length - 2 * (tag != 0))
     escaped = (escapes > (tag != 0)) & ~null

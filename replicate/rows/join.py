@@ -36,8 +36,10 @@ class Workspace:
 
     @property
     def data(self) -> npt.NDArray[np.uint8]:
-        """All bytes so far, and the slack behind them."""
-        return self._buffer[: self.size + SLACK]
+        """All bytes so far, and the slack behind them; not to be written to."""
+        view = self._buffer[: self.size + SLACK]
+        view.flags.writeable = False
+        return view
 
     def begin(self, size: int) -> npt.NDArray[np.uint8]:
         """Begin anew with a block of `size` bytes; returns the place for it, to be filled."""

@@ -26,12 +26,10 @@ def tune_allocator() -> bool:
     """
     if sys.platform != "linux":
         return False
-    try:
-        mallopt = ctypes.CDLL(None, use_errno=False).mallopt
-        gnu = ctypes.CDLL(None).gnu_get_libc_version
-    except (OSError, AttributeError):  # a C library without them, such as musl
-        return False
-    del gnu
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "gnu_get_libc_version"):
+        return False  # another C library, such as musl
+    mallopt = library.mallopt
     mallopt.argtypes = [ctypes.c_int, ctypes.c_int]
     mallopt.restype = ctypes.c_int
     settings = {_M_MMAP_THRESHOLD: _KEPT, _M_TRIM_THRESHOLD: 2 * _KEPT, _M_ARENA_MAX: 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 from typing import Final, cast
 
 import numpy as np
@@ -29,19 +30,6 @@ _SAFE_INTEGER = r"^-?[0-9]{1,18}$"
 _EDGE_INTEGER = r"^-?[0-9]{19}$"
 _WELL_FORMED_REAL = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 
-_BAD_DIGIT = 0xFF
-
-
-def _digit_values() -> npt.NDArray[np.uint8]:
-    table = np.full(256, _BAD_DIGIT, np.uint8)
-    for value, digit in enumerate("0123456789abcdef"):
-        table[[ord(digit), ord(digit.upper())]] = value
-    return table
-
-
-_DIGIT_VALUE = _digit_values()
-_DIGIT_PAIR = np.frombuffer(bytes(range(256)).hex().encode(), "V2")
-
 
 def copy_blobs(
     space: Workspace,
@@ -58,12 +46,15 @@ def copy_blobs(
     if not rows.size:
         return
     sizes = length[rows]
-    values = _DIGIT_VALUE[gather(space.data, start[rows], sizes)]
-    if (sizes % 2).any() or (values == _BAD_DIGIT).any():
+    digits = gather(space.data, start[rows], sizes)
+    try:
+        values = binascii.unhexlify(digits.data) if not (sizes % 2).any() else None
+    except binascii.Error:
+        values = None
+    if values is None:
         raise CorruptError("a blob is not written as pairs of hexadecimal digits")
     sizes //= 2
-    nibbles = values[0::2] << np.uint8(4)
-    at = space.append(nibbles | values[1::2])
+    at = space.append(np.frombuffer(values, np.uint8))
     start[rows] = at + np.cumsum(sizes) - sizes
     length[rows] = sizes
 
@@ -110,4 +101,5 @@ def _hexadecimal(values: pa.BinaryArray) -> pa.BinaryArray:
     doubled = (offsets.astype(np.int64) - int(offsets[0])) * 2
     if doubled[-1] > LIMIT:
         raise CorruptError("blobs exceed 2 GiB once they are written as hexadecimal digits")
-    return from_offsets(doubled.astype(np.int32), _DIGIT_PAIR[data])
+    digits = np.frombuffer(binascii.hexlify(data.data), np.uint8)
+    return from_offsets(doubled.astype(np.int32), digits)

@@ -120,8 +120,8 @@ def _put_shaped(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[n
     """Put the replacements of all values that look like numbers; returns the rows of the others."""
     text = window(column)
     digit = is_digit(text)
-    foreign = text != 0
-    foreign &= ~digit
+    within = text != 0
+    foreign = within & ~digit
     foreign &= text != ord(" ")
     foreign &= text != ord("#")
     foreign &= (text & 0xF8) != 0x28  # ( ) * + , - . /
@@ -129,7 +129,7 @@ def _put_shaped(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[n
     count = count_in_row(digit)
     unfit = any_in_row(foreign)
     unfit |= count == 0
-    unfit |= column.length > text.shape[1]
+    unfit |= column.length != count_in_row(within)  # too long for the window, or a NUL inside
     _spare_country_codes(text, digit, count)
     overwrite(text, digits(seeds, text.shape[1]), digit)
     if unfit.any():

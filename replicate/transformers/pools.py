@@ -58,7 +58,7 @@ def pick(column: Column, pool: pa.BinaryArray, index: Index) -> Replacement:
 def fixed_width(matrix: Bytes) -> tuple[pa.BinaryArray, Index]:
     """A pool of the rows of a C-contiguous uint8 (rows, width), and the index of each: 0, 1, ..."""
     rows, width = matrix.shape
-    _check(rows * width)
+    check_size(rows * width)
     offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(width)
     return from_offsets(offsets, matrix), np.arange(rows, dtype=np.int32)
 
@@ -69,7 +69,7 @@ def spaced(data: Bytes, start: Integers, length: Integers) -> tuple[pa.BinaryArr
     `start` ascends and spans don't overlap. What lies between two spans becomes a value of its own
     that no index points to, so it should hold nothing that a row would have to escape.
     """
-    _check(data.size)
+    check_size(data.size)
     rows = len(start)
     offsets = np.empty(2 * rows + 1, np.int32)
     offsets[0:-1:2] = start
@@ -84,6 +84,7 @@ def padded(matrix: Bytes, length: Integers) -> tuple[pa.BinaryArray, Index]:
     return spaced(matrix.reshape(-1), np.arange(rows, dtype=np.int64) * width, length)
 
 
-def _check(size: int) -> None:
+def check_size(size: int) -> None:
+    """Raises `TransformError` if a pool of so many bytes can't be."""
     if size > LIMIT:
         raise TransformError("the replacements of one block of rows exceed 2 GiB")

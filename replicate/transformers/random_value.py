@@ -17,6 +17,8 @@ from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
 from replicate.transformers.text import is_continuation
 from replicate.transformers.windows import WIDEST, count_in_row, distinct
 
+_LONG = 1 << 12  # bytes; the characters of longer values are counted one value at a time
+
 
 class Random(Rule):
     """A random value that fits where the old one stood.
@@ -72,11 +74,16 @@ def _characters(data: Bytes, start: Integers, length: Integers) -> Integers:
     """How many bytes of each span are no continuation bytes."""
     if int(length.max()) <= WIDEST:
         return length - count_in_row(is_continuation(heads(data, start, length, WIDEST)))
-    follows = np.flatnonzero(is_continuation(gather(data, start, length)))
-    if not follows.size:
-        return length
-    row = np.searchsorted(np.cumsum(length), follows, side="right")
-    return length - np.bincount(row, minlength=len(length))
+    count = length.copy()
+    short = np.flatnonzero(length <= _LONG)
+    follows = np.flatnonzero(is_continuation(gather(data, start[short], length[short])))
+    if follows.size:
+        row = np.searchsorted(np.cumsum(length[short]), follows, side="right")
+        count[short] -= np.bincount(row, minlength=len(short))
+    for i in np.flatnonzero(length > _LONG).tolist():
+        value = data[start[i] : start[i] + length[i]]
+        count[i] -= np.count_nonzero(is_continuation(value))
+    return count
 
 
 def _blobs(column: Column, seeds: Bytes, draw: Draw) -> Replacement:

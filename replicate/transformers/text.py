@@ -19,7 +19,7 @@ from replicate.rows.spans import heads
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Uniqueness
 from replicate.transformers.lots import Bytes
-from replicate.transformers.pools import Assembly, padded, pick, spaced
+from replicate.transformers.pools import Assembly, check_size, padded, pick, spaced
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
 from replicate.transformers.windows import is_digit, running_count, window
 
@@ -148,6 +148,7 @@ class Redacted(Rule):
     def _kept(self, text: Bytes, cut: _Integers) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
         """The first ``cut[i]`` bytes of each row, covered behind."""
         widest = int(cut.max())
+        check_size(len(text) * (widest + len(self._cover)))
         matrix = np.empty((len(text), widest + len(self._cover)), np.uint8)
         matrix[:, widest:] = self._cover
         if (cut == widest).all():

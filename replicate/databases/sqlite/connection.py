@@ -35,7 +35,7 @@ def connect(
     path: Path,
     mode: Literal["ro", "rw", "private"],
     *,
-    timeout: float = BUSY_SECONDS,
+    timeout: float | None = None,
 ) -> sqlite3.Connection:
     """Open the file, without creating it, in autocommit mode; transactions are begun by hand.
 
@@ -47,7 +47,7 @@ def connect(
     connection = sqlite3.connect(
         f"file:{name}?{options}",
         uri=True,
-        timeout=timeout,
+        timeout=BUSY_SECONDS if timeout is None else timeout,
         isolation_level=None,
         check_same_thread=False,
     )
