@@ -17,7 +17,9 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from replicate.dumps.manifest import ChunkRecord
@@ -26,6 +28,9 @@ from replicate.jobs.worker import Numbers, Task, Worker, WorkerSetup
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
+
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Executor(Protocol):
@@ -129,20 +134,40 @@ def _worker_died() -> ReplicateError:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Start a process with Ctrl-C blocked, until it has said what it does about it."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Start a process, and be interrupted afterwards rather than in the middle of it.
+
+    Blocked signals stay blocked in the new process, which would otherwise hear Ctrl-C before it
+    can say that it ignores it.
+    """
+    # Starting this helper of Python's unblocks signals, so it has to run already.
+    resource_tracker.ensure_running()
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    came: list[tuple[int, FrameType | None]] = []
+    main = threading.current_thread() is threading.main_thread()
+    # Another thread may take the signal, and Python then calls the handler here all the same.
+    handlers = (
+        {number: signal.signal(number, lambda *call: came.append(call)) for number in _INTERRUPTS}
+        if main
+        else {}
+    )
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for call in came[:1]:
+            handler = handlers[signal.Signals(call[0])]
+            if callable(handler):
+                handler(*call)
 
 
 def _serve(connection: Connection[Any, Any], numbers: Numbers) -> None:
     """The life of a worker process."""
     # Ctrl-C reaches the whole group; the coordinator decides, and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         try:

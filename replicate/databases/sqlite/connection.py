@@ -24,8 +24,7 @@ _SHOWN: Final = re.compile(
     r"|cannot store \w+ value in \w+ column .*"
     r"|no such (function|collation sequence|module|tokenizer|table|column): .*"
     r"|(table|index|view|trigger) .* already exists|datatype mismatch|not authorized"
-    r"|vtable constructor failed: .*|table .* has no column named .*"
-    r"|user-defined function raised exception",
+    r"|vtable constructor failed: .*|table .* has no column named .*",
     re.DOTALL,
 )
 """Messages of SQLite that name objects of the schema, and no values."""
@@ -71,10 +70,14 @@ def translate(error: sqlite3.Error, path: Path, doing: str = "") -> ReplicateErr
     for start, (message, hint) in _KNOWN.items():
         if code.startswith(start):
             return DatabaseError(message.format(path=path), hint=hint)
-    what = str(error)
-    if not _SHOWN.fullmatch(what):
+    what, hint = str(error), None
+    if what == "user-defined function raised exception":
+        what = "it calls a function of the application"
+    elif not _SHOWN.fullmatch(what):
         what = f"SQLite says {code or type(error).__name__}"
-    return DatabaseError(f"{doing or path}: {what}")
+    if what.startswith(("it calls", "no such collation", "no such tokenizer", "no such module")):
+        hint = "only the application has it; leave the table out with source.skip"
+    return DatabaseError(f"{doing or path}: {what}", hint=hint)
 
 
 _KNOWN: Final = {

@@ -85,7 +85,7 @@ class SQLiteDestination:
         return self._runner
 
     def run(self, script: str, *, only: Sequence[LoadTable] | None = None) -> None:
-        self._loader = None
+        self._close_loader()
         for statement in self._schema.statements(script, only):
             if statement.verb != "PRAGMA":
                 self._begin_transaction()
@@ -111,6 +111,7 @@ class SQLiteDestination:
     def _loader_of(self, table: LoadTable) -> Loader:
         if self._loader is not None and self._loader[0] == table:
             return self._loader[1]
+        self._close_loader()
         [encoding] = self._open.execute("PRAGMA encoding").fetchone()
         loader = Loader(self._open, table, CODECS[encoding])
         # Rows may have broken a CHECK in the source, where it came later or was switched off. A
@@ -120,7 +121,14 @@ class SQLiteDestination:
         self._loader = table, loader
         return loader
 
+    def _close_loader(self) -> None:
+        if self._loader is not None:
+            with errors_of(self._path):
+                self._loader[1].close()
+            self._loader = None
+
     def finish(self) -> None:
+        self._close_loader()
         with errors_of(self._path):
             if self._open.in_transaction:
                 self._open.execute("COMMIT")

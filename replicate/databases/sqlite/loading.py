@@ -7,16 +7,26 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
 from replicate.databases.base import LoadTable, RowBlock
+from replicate.databases.sqlite.loosening import Loosened
 from replicate.databases.sqlite.schema import read_layout
 from replicate.databases.sqlite.sql import quote, raw_text_literal
-from replicate.databases.sqlite.values import Affinity, Decoder, RawText, Value
+from replicate.databases.sqlite.values import (
+    Affinity,
+    ClassChangedError,
+    Decoder,
+    RawText,
+    Storing,
+    Value,
+)
 from replicate.errors import CorruptError, DatabaseError
 
 PIECE = 512 * 1024
 """Bytes of text turned into values at a time: they take many times that, and fit the caches."""
 
 
-def row_decoder(connection: sqlite3.Connection, table: LoadTable, *, utf16: bool) -> Decoder:
+def row_decoder(
+    connection: sqlite3.Connection, table: LoadTable, codec: str, storing: Storing | None = None
+) -> Decoder:
     """What turns the text of the table's rows into values, by its columns' affinities here."""
     found = connection.execute(
         "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (table.name,)
@@ -24,11 +34,13 @@ def row_decoder(connection: sqlite3.Connection, table: LoadTable, *, utf16: bool
     if found is None:
         raise DatabaseError(f"the dump holds rows of {table.qualified}, but doesn't create it")
     affinities = {c.name: c.affinity for c in read_layout(connection, *found).columns}
+    if storing is None:
+        storing = Storing.CONVERTED if table.masked else Storing.REFUSED
     # A name that no column has can only be the rowid's; SQLite refuses any other.
     return Decoder(
         [affinities.get(name, Affinity.INTEGER) for name in table.columns],
-        utf16=utf16,
-        exact=not table.masked,
+        utf16=codec != "utf-8",
+        storing=storing,
     )
 
 
@@ -50,7 +62,9 @@ class Loader:
     def __init__(self, connection: sqlite3.Connection, table: LoadTable, codec: str) -> None:
         self._connection = connection
         self._codec = codec
-        self._decoder = row_decoder(connection, table, utf16=codec != "utf-8")
+        self._table = table
+        self._decoder = row_decoder(connection, table, codec)
+        self._loosened: Loosened | None = None
         names = ", ".join(map(quote, table.columns))
         # A constraint may say ON CONFLICT IGNORE, and a row would vanish without a word.
         self._insert = f"INSERT OR ABORT INTO main.{quote(table.name)}({names}) VALUES"
@@ -60,11 +74,11 @@ class Loader:
         return f"{self._insert}({', '.join(values)})"
 
     def load(self, blocks: Iterable[RowBlock]) -> int:
-        """Insert all rows; the number that SQLite says it took.
+        """Insert all rows; the number that SQLite took, which is all of them or an error.
 
         Raises `CorruptError` for text that is no row of the table, and lets SQLite's errors pass.
         """
-        before = self._connection.total_changes
+        taken = 0
         enabled = gc.isenabled()
         gc.disable()  # values make objects by the million, and no cycles
         try:
@@ -72,22 +86,40 @@ class Loader:
                 rows = sum(map(self._load_piece, pieces(block.text)))
                 if rows != block.rows:
                     raise CorruptError(f"a block of {block.rows} rows holds {rows}")
+                taken += rows
         finally:
             if enabled:
                 gc.enable()
-        return self._connection.total_changes - before
+        return taken
+
+    def close(self) -> None:
+        """Leave the table as it was created."""
+        if self._loosened is not None:
+            self._loosened.restore()
+            self._loosened = None
 
     def _load_piece(self, text: bytes) -> int:
-        rows, columns, raw = self._decoder.decode(text)
+        try:
+            rows, columns, raw = self._decoder.decode(text)
+        except ClassChangedError:
+            decoder = row_decoder(self._connection, self._table, self._codec, Storing.UNCHANGED)
+            self._loosened = Loosened(self._connection, self._table.name)
+            self._decoder = decoder
+            rows, columns, raw = decoder.decode(text)
         if not raw:
-            self._connection.executemany(self._plain, zip(*columns, strict=True))
+            taken = self._insert_all(self._plain, columns)
         elif self._codec == "utf-8":
-            self._load_raw(columns)
+            taken = self._load_raw(columns)
         else:
-            self._load_raw_utf16(columns)
+            taken = self._load_raw_utf16(columns)
+        if taken != rows:
+            raise DatabaseError(f"of {rows} rows SQLite took {taken}")
         return rows
 
-    def _load_raw(self, columns: Sequence[list[Value]]) -> None:
+    def _insert_all(self, statement: str, columns: Sequence[list[Value]]) -> int:
+        return self._connection.executemany(statement, zip(*columns, strict=True)).rowcount
+
+    def _load_raw(self, columns: Sequence[list[Value]]) -> int:
         """Invalid UTF-8 is bound as a blob and cast, which in a UTF-8 database changes no byte."""
         values: list[list[Value]] = []
         places = []
@@ -99,10 +131,11 @@ class Loader:
             else:
                 places.append("?")
                 values.append(column)
-        self._connection.executemany(self._statement(places), zip(*values, strict=True))
+        return self._insert_all(self._statement(places), values)
 
-    def _load_raw_utf16(self, columns: Sequence[list[Value]]) -> None:
+    def _load_raw_utf16(self, columns: Sequence[list[Value]]) -> int:
         """A bound blob would be taken for UTF-8 here; a literal is in the encoding of the file."""
+        taken = 0
         for row in zip(*columns, strict=True):
             places = [
                 raw_text_literal(utf16_of(value, self._codec))
@@ -111,7 +144,8 @@ class Loader:
                 for value in row
             ]
             bound = [value for value in row if not isinstance(value, RawText)]
-            self._connection.execute(self._statement(places), bound)
+            taken += self._connection.execute(self._statement(places), bound).rowcount
+        return taken
 
 
 def utf16_of(value: RawText, codec: str) -> bytes:

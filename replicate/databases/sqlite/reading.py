@@ -6,7 +6,7 @@ import gc
 import itertools
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from replicate.databases.base import RowBlock
@@ -111,7 +111,9 @@ class RowReader:
                     raise
                 rows, limit = max(1, rows // _STEP), limit * _STEP
             finally:
-                cursor.close()
+                # Where reading was given up, the connection may have been closed first.
+                with suppress(sqlite3.ProgrammingError):
+                    cursor.close()
 
     def _gather(self, cursor: sqlite3.Cursor, rows: int, limit: int) -> Iterator[list[Row]]:
         """Batches of a good size, fetched `rows` at a time."""

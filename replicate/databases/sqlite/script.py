@@ -13,9 +13,17 @@ from typing import BinaryIO
 
 from replicate.databases.base import LoadTable, RowBlock
 from replicate.databases.sqlite.loading import pieces, row_decoder, utf16_of
+from replicate.databases.sqlite.loosening import Loosened
 from replicate.databases.sqlite.running import SchemaRunner
 from replicate.databases.sqlite.sql import literal, quote, raw_text_literal
-from replicate.databases.sqlite.values import CODECS, Decoder, RawText, Value
+from replicate.databases.sqlite.values import (
+    CODECS,
+    ClassChangedError,
+    Decoder,
+    RawText,
+    Storing,
+    Value,
+)
 from replicate.errors import CorruptError
 
 _STATEMENT = 64 * 1024
@@ -76,18 +84,28 @@ class ScriptDestination:
         """Write the rows; the number of them."""
         rows = 0
         decoder: Decoder | None = None
+        loosened: Loosened | None = None
         for block in blocks:
             if decoder is None:
-                decoder = row_decoder(self._model, table, utf16=self._codec != "utf-8")
+                decoder = row_decoder(self._model, table, self._codec)
                 self._begin_transaction()
                 self._check(table.masked and not self._runner.calls_absent(table.name))
             before = rows
             for piece in pieces(block.text):
-                count, columns, _ = decoder.decode(piece)
+                try:
+                    count, columns, _ = decoder.decode(piece)
+                except ClassChangedError:
+                    decoder = row_decoder(self._model, table, self._codec, Storing.UNCHANGED)
+                    loosened = Loosened(self._model, table.name)
+                    self._write("\n".join(loosened.loosening) + "\n")
+                    count, columns, _ = decoder.decode(piece)
                 self._insert(table, zip(*columns, strict=True))
                 rows += count
             if rows - before != block.rows:
                 raise CorruptError(f"a block of {block.rows} rows holds {rows - before}")
+        if loosened is not None:
+            loosened.restore()
+            self._write("\n".join(loosened.restoring) + "\n")
         return rows
 
     def finish(self) -> None:

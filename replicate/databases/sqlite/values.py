@@ -211,19 +211,45 @@ _ENCODERS: Final[dict[type, Callable[[Sequence[Any], Affinity], pa.BinaryArray]]
 # Fields to values
 
 
+class Storing(Enum):
+    """What becomes of a tagged value that its column would store as one of another class.
+
+    No ordinary row has such a value, but one that was there before its column was given another
+    type, in an edited schema, does.
+    """
+
+    REFUSED = "a ClassChangedError"
+    CONVERTED = "the column converts it, as it converts what a masker put there"
+    UNCHANGED = "the column has no type for now, so it converts nothing"
+
+
+class ClassChangedError(DatabaseError):
+    """A value has a storage class that the column would change."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a value has a storage class that its column's type does not allow",
+            hint="in the source, `UPDATE … SET column = column` converts such values, and "
+            "`PRAGMA integrity_check` finds them",
+        )
+
+
 class Decoder:
     """Turns the text of rows into values to bind, by column.
 
     An integer of a column that has INTEGER or NUMERIC affinity stays a string: SQLite converts
-    it, exactly, as it stores it.
+    it, exactly, as it stores it. Only where it is stored unchanged it becomes a number here.
     """
 
     def __init__(
-        self, affinities: Sequence[Affinity], *, utf16: bool = False, exact: bool = True
+        self,
+        affinities: Sequence[Affinity],
+        *,
+        utf16: bool = False,
+        storing: Storing = Storing.REFUSED,
     ) -> None:
-        """`exact` refuses a tagged value that the column would store as one of another class."""
         self._affinities = tuple(affinities)
-        self._exact = exact
+        self._storing = storing
         # SQLite changes these two code points when it turns UTF-8 into UTF-16.
         self._unsafe = ("\ufffe", "\uffff") if utf16 else ()
 
@@ -250,7 +276,9 @@ class Decoder:
         nulls = [fields.count("\\N") for fields in split] if backslashes else [0] * width
         escaped = sum(nulls) != backslashes
         columns = [
-            self._escaped(fields, affinity) if escaped else _unescaped(fields, affinity, count)
+            self._escaped(fields, affinity)
+            if escaped or self._storing is Storing.UNCHANGED
+            else _unescaped(fields, affinity, count)
             for fields, affinity, count in zip(split, self._affinities, nulls, strict=True)
         ]
         if escaped or invalid or any(map(decoded.__contains__, self._unsafe)):
@@ -259,6 +287,8 @@ class Decoder:
 
     def _escaped(self, fields: list[str], affinity: Affinity) -> list[Value]:
         """The values of a column in a block that holds more escapes than those of its NULLs."""
+        if self._storing is Storing.UNCHANGED:
+            return [self._special(field, affinity) for field in fields]
         if "\\" not in "".join(fields):
             return _bare(fields, affinity)
         return [
@@ -267,18 +297,17 @@ class Decoder:
         ]
 
     def _special(self, field: str, affinity: Affinity) -> Value:
-        """The value of one field that holds a backslash."""
+        """The value of one field that may hold a backslash."""
         if field == "\\N":
             return None
-        if not (field[0] == "\\" and field[1:2] in _TAGS):
-            return _one_bare(_unescape(field), affinity)
+        if not (field[:1] == "\\" and field[1:2] in _TAGS):
+            text = _unescape(field)
+            if self._storing is Storing.UNCHANGED and affinity in _WHOLE and _is_int64(text):
+                return int(text)
+            return _one_bare(text, affinity)
         value = _tagged(field[1], field[2:])
-        if self._exact and not _is_kept(value, affinity):
-            raise DatabaseError(
-                "a value has a storage class that its column's type does not allow",
-                hint="in the source, `UPDATE … SET column = column` converts such values, and "
-                "`PRAGMA integrity_check` finds them",
-            )
+        if self._storing is Storing.REFUSED and not _is_kept(value, affinity):
+            raise ClassChangedError
         return value
 
     def _mark_raw(self, columns: list[list[Value]]) -> bool:
@@ -353,7 +382,7 @@ def _tagged(letter: str, field: str) -> Value:
         except ValueError:
             raise CorruptError("a blob is not written as pairs of hexadecimal digits") from None
     if letter == "I":
-        if not _INTEGER.fullmatch(field) or len(field) > 20 or int(field) not in _INT64:
+        if not _is_int64(field):
             raise CorruptError("an integer is not written as digits that 64 bits hold")
         return int(field)
     if letter == "R":
@@ -361,6 +390,10 @@ def _tagged(letter: str, field: str) -> Value:
             raise CorruptError("a real is not written as a number")
         return float(field)
     return _unescape(field)
+
+
+def _is_int64(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and len(text) <= 20 and int(text) in _INT64
 
 
 def _unescape(field: str) -> str:
