@@ -1,0 +1,91 @@
+"""Transformers applied to plain values, and values of every kind to apply them to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from replicate.rows.column import KEEP, NULL, Column, Kind
+from replicate.transformers.draw import keyed_draw, random_draw
+from replicate.transformers.registry import build
+
+KEYED = keyed_draw(bytes(range(32)))
+OTHER = keyed_draw(bytes(32))
+RANDOM = random_draw()
+OPTIONS: dict[str, dict[str, Any]] = {"fixed": {"value": "1"}}
+
+
+def apply(
+    name: str,
+    values: Sequence[bytes | None],
+    kind: Kind = Kind.TEXT,
+    draw: Any = KEYED,
+    built_for: Kind | None = None,
+    **options: Any,
+) -> list[bytes | None]:
+    made = build(name, options or OPTIONS.get(name, {}), kind=built_for or kind, draw=draw)
+    answer = made.transform(Column.of(values, kind))
+    assert answer.index.dtype == "int32"
+    assert answer.index.shape == (len(values),)
+    assert answer.pool.null_count == 0
+    pool = answer.pool.to_pylist()
+    return [
+        values[i] if index == KEEP else None if index == NULL else pool[index]
+        for i, index in enumerate(answer.index.tolist())
+    ]
+
+
+def one(name: str, old: bytes, kind: Kind = Kind.TEXT, /, **options: Any) -> bytes:
+    outcome = apply(name, [old], kind, **options)[0]
+    assert outcome is not None
+    return outcome
+
+
+# Values of each kind, some of which are nothing of the kind: a typeless database has such.
+
+TEXTS = st.one_of(
+    st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.binary(max_size=40),
+    st.sampled_from([b"\x80" * 20, b"\xff\xfe", b"a" * 15, b"a" * 16, b"a" * 17, b"a" * 33, b" "]),
+    st.from_regex(rb"[+]?[0-9 ()./x-]{1,34}", fullmatch=True),
+    st.from_regex(rb"[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{0,7}", fullmatch=True),
+)
+INTEGERS = st.one_of(
+    st.integers(-(2**63), 2**63 - 1), st.integers(-99_999, 99_999), st.integers(0, 9)
+).map(lambda number: b"%d" % number)
+REALS = st.one_of(
+    st.floats(allow_nan=False).map(lambda number: repr(number).encode()),
+    st.sampled_from([b"inf", b"-inf", b"0.0", b"-0.0", b"1.7976931348623157e+308", b"5e-324"]),
+)
+NUMERICS = st.one_of(
+    INTEGERS,
+    REALS,
+    st.decimals(allow_nan=False, allow_infinity=False).map(lambda d: str(d).encode()),
+    st.sampled_from([b"NaN", b"1" * 50, b"-0." + b"0" * 40 + b"7", b"0" * 60, b"abc", b"1\0"]),
+)
+DATES = st.one_of(
+    st.dates().map(lambda d: d.isoformat().encode()),
+    st.datetimes().map(lambda d: d.isoformat(" ").encode()),
+    st.datetimes().map(lambda d: d.isoformat("T", "milliseconds").encode() + b"Z"),
+    st.datetimes().map(lambda d: d.isoformat("T", "seconds").encode() + b"+05:30"),
+    st.datetimes().map(lambda d: d.isoformat(" ", "minutes").encode() + b"-08"),
+    st.times().map(lambda t: t.isoformat().encode()),
+    st.integers(-(2**62), 2**62).map(lambda number: b"%d" % number),
+    st.floats(0, 1e12).map(lambda number: b"%.3f" % number),
+)
+BY_KIND = {
+    Kind.TEXT: TEXTS,
+    Kind.ANY: st.one_of(TEXTS, NUMERICS),
+    Kind.INTEGER: st.one_of(INTEGERS, TEXTS),
+    Kind.REAL: st.one_of(REALS, TEXTS),
+    Kind.NUMERIC: NUMERICS,
+    Kind.BOOLEAN: st.one_of(st.sampled_from([b"0", b"1", b"true", b"F", b"No"]), TEXTS),
+    Kind.UUID: st.one_of(st.uuids().map(lambda u: str(u).encode()), TEXTS),
+    Kind.BINARY: st.binary(max_size=60),
+    Kind.DATE: DATES,
+    Kind.TIME: DATES,
+    Kind.TIMESTAMP: DATES,
+    Kind.JSON: TEXTS,
+}

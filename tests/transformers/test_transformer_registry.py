@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from replicate.errors import UsageError
+from replicate.rows.column import KEEP, NULL, Column, Kind
+from replicate.transformers.base import Effects, Uniqueness
+from replicate.transformers.draw import keyed_draw, random_draw
+from replicate.transformers.registry import all_transformers, build, options_schema
+
+NAMES = {
+    "random",
+    "random-date",
+    "first-name",
+    "last-name",
+    "email",
+    "phone-number",
+    "credit-card",
+    "keep-first-char",
+    "redacted",
+    "fixed",
+    "null",
+    "transient",
+}
+
+
+def make(name: str, kind: Kind = Kind.TEXT, **options: Any) -> Any:
+    return build(name, options, kind=kind, draw=random_draw())
+
+
+def test_all_of_them_are_listed_and_described() -> None:
+    classes = all_transformers()
+    assert {cls.name for cls in classes} == NAMES
+    assert len(classes) == len(NAMES)
+    for cls in classes:
+        assert cls.summary
+        assert "\n" not in cls.summary
+        assert not cls.summary.endswith(".")
+        assert cls.__doc__
+        assert len(cls.example) == 2
+        assert options_schema(cls.name)["additionalProperties"] is False
+
+
+@pytest.mark.parametrize("cls", all_transformers(), ids=lambda cls: cls.name)
+def test_each_can_be_made_for_its_kinds_and_no_other(cls: Any) -> None:
+    values: dict[Kind, Any] = {Kind.INTEGER: 1, Kind.REAL: 1.5, Kind.NUMERIC: 1, Kind.BOOLEAN: True}
+    values |= {Kind.DATE: "2024-01-01", Kind.TIMESTAMP: "2024-01-01", Kind.TIME: "12:00"}
+    values |= {Kind.JSON: "{}", Kind.UUID: "0" * 32}
+    for kind in Kind:
+        options = {"value": values.get(kind, "x")} if cls.name == "fixed" else {}
+        if kind in cls.kinds:
+            made = build(cls.name, options, kind=kind, draw=random_draw())
+            produces = made.effects.produces
+            assert produces is None or kind in produces
+        else:
+            with pytest.raises(UsageError, match=cls.name) as caught:
+                build(cls.name, options, kind=kind, draw=random_draw())
+            assert kind.value in caught.value.message
+            assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("frist-name", "did you mean first-name?"), ("zzz", "there are: random, ")]
+)
+def test_an_unknown_name_gets_the_nearest_one(name: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=f"no transformer '{name}'") as caught:
+        make(name)
+    assert (caught.value.hint or "").startswith(hint)
+    with pytest.raises(UsageError):
+        options_schema(name)
+
+
+def test_custom_wasm_is_known_but_not_supported() -> None:
+    with pytest.raises(UsageError, match="custom-wasm is not supported by this version yet"):
+        make("custom-wasm", path="x.wasm")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message", "hint"),
+    [
+        ("redacted", {"widht": 3}, "redacted has no option widht", "did you mean width?"),
+        ("redacted", {"width": -1}, "option width of the transformer redacted", "its options:"),
+        ("redacted", {"width": 1001}, "option width of the transformer redacted", "its options:"),
+        ("redacted", {"character": "ab"}, "option character", "its options: character, width"),
+        ("redacted", {"character": ""}, "option character", "its options:"),
+        ("redacted", {"character": "\ud800"}, "option character", "its options:"),
+        ("first-name", {"locale": "de"}, "first-name has no option locale", "it takes no options"),
+        ("fixed", {}, "fixed needs the option value", "its options: value"),
+        ("fixed", {"value": None}, "option value of the transformer fixed", "its options:"),
+        ("email", {"domain": "no domain"}, "option domain", "its options:"),
+        ("email", {"domain": "a..b"}, "option domain", "its options:"),
+        ("email", {"domain": "-a.b"}, "option domain", "its options:"),
+        ("email", {"domain": "localhost"}, "option domain", "its options:"),
+        ("random-date", {"min": "tomorrow"}, "option min", "its options: min, max"),
+        ("random-date", {"min": "2024-01-02", "max": "2024-01-01"}, "min is later", "its options:"),
+    ],
+)
+def test_a_wrong_option_is_named(
+    name: str, options: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(name, **options)
+    assert message in caught.value.message
+    assert (caught.value.hint or "").startswith(hint)
+
+
+def test_an_option_s_value_is_not_told() -> None:
+    with pytest.raises(UsageError) as caught:
+        make("email", domain="Secret Domain")
+    assert "Secret" not in caught.value.message + (caught.value.hint or "")
+
+
+EXPECTED = {
+    "random": Effects(Uniqueness.MAY_COLLIDE),
+    "random-date": Effects(Uniqueness.MAY_COLLIDE),
+    "email": Effects(Uniqueness.PRESERVES, frozenset({Kind.TEXT, Kind.ANY})),
+    "redacted": Effects(Uniqueness.MAY_COLLIDE, frozenset({Kind.TEXT, Kind.ANY})),
+    "null": Effects(Uniqueness.CONSTANT, makes_null=True),
+    "transient": Effects(Uniqueness.PRESERVES),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_effects(name: str) -> None:
+    assert make(name).effects == EXPECTED[name]
+
+
+def test_effects_that_depend_on_the_column() -> None:
+    assert make("random", Kind.UUID).effects == Effects(Uniqueness.PRESERVES)
+    assert make("fixed", Kind.INTEGER, value=1).effects.produces == {Kind.INTEGER}
+
+
+@pytest.mark.parametrize("cls", all_transformers(), ids=lambda cls: cls.name)
+def test_what_is_declared_of_uniqueness_holds(cls: Any) -> None:
+    kind = Kind.TEXT if Kind.TEXT in cls.kinds else Kind.INTEGER
+    values: list[bytes | None] = [b"%d" % (10**9 + i * 123_457) for i in range(20_000)]
+    options = {"value": "1"} if cls.name == "fixed" else {}
+    made = build(cls.name, options, kind=kind, draw=keyed_draw(b"k" * 32))
+    answer = made.transform(Column.of(values, kind))
+    pool = answer.pool.to_pylist()
+    outcome = [
+        values[i] if index == KEEP else None if index == NULL else pool[index]
+        for i, index in enumerate(answer.index.tolist())
+    ]
+    distinct = len(set(outcome))
+    uniqueness = made.effects.uniqueness
+    assert (distinct == 1) is (uniqueness is Uniqueness.CONSTANT)
+    if uniqueness is Uniqueness.PRESERVES:
+        assert distinct == len(values)
+    assert (None in outcome) is made.effects.makes_null
