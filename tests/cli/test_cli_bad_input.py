@@ -18,11 +18,19 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    template = Workplace(tmp_path_factory.mktemp("template"))
+    template.configure(key=KEY)
+    template.run("dump", "create", "--name", "first").succeeded()
+    return template
+
+
 @pytest.fixture
-def dumped(place: Workplace) -> Workplace:
+def dumped(template: Workplace, tmp_path: Path) -> Workplace:
     """A place with the encrypted dump `first` in it."""
+    place = template.copy(tmp_path)
     place.configure(key=KEY)
-    place.run("dump", "create", "--name", "first").succeeded()
     return place
 
 
@@ -228,12 +236,13 @@ def test_a_new_dump_under_another_key_needs_to_be_asked_for(dumped: Workplace) -
     dumped.run("dump", "verify", "second").succeeded()
 
 
-def test_the_target_is_the_source(dumped: Workplace) -> None:
-    dumped.configure(key=KEY, target=f"sqlite:///{dumped.source}")
-    before = dumped.source.read_bytes()
+def test_the_target_is_the_source(place: Workplace) -> None:
+    place.configure(key=KEY, target=f"sqlite:///{place.source}")
+    place.run("dump", "create").succeeded()
+    before = place.source.read_bytes()
     for extra in ([], ["--wipe"], ["--dry-run"]):
-        dumped.run("dump", "restore", "remote", "-v", "first", *extra).failed_with(14)
-    assert dumped.source.read_bytes() == before
+        place.run("dump", "restore", "remote", "-v", "latest", *extra).failed_with(14)
+    assert place.source.read_bytes() == before
 
 
 def test_the_target_has_a_protected_name(dumped: Workplace) -> None:

@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from replicate.cli.console import Console
-from replicate.cli.demo import MARKER, Place
+from replicate.cli.demo import MARKER, Place, _program
 from replicate.cli.demo_checks import search_originals
 from replicate.cli.demo_config import demo_config
 from replicate.cli.demo_data import write_production
 from replicate.config import load_config
 from replicate.errors import ReplicateError
+from replicate.version import __version__
 from tests.support.cli_process import PROGRAM, Result, environment, query, run
 
 TABLES = ("customers", "employees", "orders", "payments", "support_messages")
@@ -109,18 +110,18 @@ def test_the_demo_runs_and_runs_again(tmp_path: Path) -> None:
     assert len(listed["dumps"]) == 1
 
 
-def test_it_works_from_a_directory_with_modules_of_its_own(tmp_path: Path) -> None:
-    (tmp_path / "click.py").write_text("raise SystemExit('not this one')\n")
-    (tmp_path / "demo").mkdir()
+def test_its_commands_are_of_this_program_whatever_the_directory_holds(tmp_path: Path) -> None:
+    for name in ("click.py", "yaml.py", "replicate.py", "signal.py"):
+        (tmp_path / name).write_text("raise SystemExit('not this one')\n")
     done = subprocess.run(
-        [PROGRAM[0], "-P", *PROGRAM[1:], "demo"],
+        [*_program(), "--version"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stdout) == (0, f"replicate {__version__}\n"), done.stderr
 
 
 def test_a_directory_that_is_not_a_demo_is_left_alone(tmp_path: Path) -> None:
