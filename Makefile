@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint types layers unit bench lock clean
 
 demo: $(VENV)/.installed
-	$(BIN)/replicate demo
+	@$(BIN)/replicate demo
 
 test: lint types layers unit
 
@@ -30,12 +30,13 @@ lock: $(VENV)/.dev
 	$(BIN)/python -m pip freeze --exclude-editable --exclude replicate > requirements-dev.txt
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Replicate needs Python 3.11 or newer; set PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Replicate needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@echo "Making $(VENV), and installing Replicate in it…"
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
-	touch $@
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements-dev.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt

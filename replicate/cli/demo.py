@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -108,6 +109,9 @@ def demo(session: Session, *, directory: Path) -> None:
     search_originals(console, place)
 
     _heading(console, "What to try next")
+    if shutil.which("replicate") is None:
+        activate = Path(sys.executable).with_name("activate")
+        console.print(f"source {shlex.quote(str(activate))}   # once, so that replicate is found")
     for line in (
         f"sqlite3 {shlex.quote(str(place.development))}",
         shell.shown("dump", "restore", "remote", "-v", "latest") + "   # refused: it is not empty",

@@ -192,7 +192,7 @@ class Catalog:
         try:
             return get_bounded(self._store, manifest_key(name), MAX_MANIFEST, manifest_of(name))
         except NotFoundError as error:
-            near = difflib.get_close_matches(name, self._listing(), n=1)
+            near = difflib.get_close_matches(name, [*self._listing(), LATEST], n=1)
             raise NotFoundError(
                 f"there is no dump named {name} in {self._store.location}",
                 hint=f"did you mean {near[0]}?" if near else "`replicate dump list` names them all",
