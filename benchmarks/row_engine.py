@@ -1,17 +1,19 @@
 """The row engine against a plain Python loop: four masked columns of a table of users.
 
-Both mask first name, e-mail address, telephone and card number with replacements that are keyed by
-the value, in one process and on one core, in turns. What counts is the ratio.
+Both mask first name, e-mail address, telephone and card number by the same rules, keyed by the
+value (the loop with BLAKE2b, the fastest keyed hash of the standard library), in one process, in
+turns. What counts is the ratio.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
+import re
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 from replicate.rows.column import Kind
 from replicate.rows.engine import Mask, Masker
@@ -19,13 +21,14 @@ from replicate.rows.grammar import unescape_value
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
 from replicate.transformers.draw import keyed_draw
 from replicate.transformers.registry import build
-from replicate.transformers.vocabularies import FIRST_NAMES, LAST_NAMES
+from replicate.transformers.vocabularies import FIRST_NAMES, LAST_NAMES, SHORT_NAMES
 
 _BLOCK = 4 << 20  # bytes, about what a source hands over at a time
 _COLUMNS = 16
-_MASKED = {1: "first-name", 3: "email", 4: "phone-number", 5: "credit-card"}
+MASKED = {1: "first-name", 3: "email", 4: "phone-number", 5: "credit-card"}
 _KEY = bytes(range(32))
 _NAMES = [name.encode() for name in FIRST_NAMES]
+_SHORT_NAMES = [name.encode() for name in SHORT_NAMES]
 _WORDS = (
     "lorem",
     "ipsum",
@@ -83,19 +86,20 @@ def _user(number: int, rng: random.Random) -> str:
     return "\t".join(fields) + "\n"
 
 
-def _engine() -> Callable[[bytes], bytes]:
+def engine() -> Callable[[bytes], bytes]:
+    """The engine with the four masks, as a function of a block."""
     draw = keyed_draw(_KEY)
     return Masker(
         _COLUMNS,
         [
             Mask(index, Kind.TEXT, build(name, {}, kind=Kind.TEXT, draw=draw), name)
-            for index, name in _MASKED.items()
+            for index, name in MASKED.items()
         ],
     ).mask
 
 
 def plain_loop(text: bytes) -> bytes:
-    """The same masking in the obvious way: split lines and fields, replace, join again."""
+    """Masking by the same rules in the obvious way: split lines and fields, replace, join again."""
     out = []
     for line in text.split(b"\n")[:-1]:
         fields = line.split(b"\t")
@@ -119,29 +123,58 @@ def _first_name(value: bytes) -> bytes:
 
 
 def _email(value: bytes) -> bytes:
-    return _drawn(value).hex().encode() + b"@example.com"
+    drawn = _drawn(value)
+    local = base64.b32encode(drawn[1:11])[:15].lower()
+    return b"%s.%s@example.com" % (_SHORT_NAMES[drawn[0]], local)
 
 
-def _digits(value: bytes) -> bytes:
-    drawn = iter(_drawn(value))
-    return bytes(48 + next(drawn) % 10 if 48 <= byte < 58 else byte for byte in value)
+_PHONE = re.compile(rb"[0-9 ()*+,./#xX-]*[0-9][0-9 ()*+,./#xX-]*")
+_COUNTRY = re.compile(
+    rb"\+([17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3})(?=(.*[0-9]){4})"
+)
+
+
+def _phone(value: bytes) -> bytes:
+    if not _PHONE.fullmatch(value):
+        return _digits(_drawn(value), b"+1-555-", b"000-0000")
+    country = _COUNTRY.match(value)
+    kept = country.end() if country else 0
+    return _digits(_drawn(value), value[:kept], value[kept:])
+
+
+def _digits(drawn: bytes, kept: bytes, value: bytes) -> bytes:
+    """`kept`, and `value` with other digits."""
+    out = bytearray(value)
+    for place, byte in enumerate(value):
+        if 48 <= byte < 58:
+            out[place] = 48 + drawn[place % 16] % 10
+    return kept + out
+
+
+_CARD = re.compile(rb"[0-9]([ -]*[0-9]){11,18}")
 
 
 def _card(value: bytes) -> bytes:
-    digits = b"400000" + _digits(value)[6:-1]
+    if not _CARD.fullmatch(value):
+        value = b"0" * 16
+    out = bytearray(_digits(_drawn(value), b"", value))
+    places = [place for place, byte in enumerate(out) if 48 <= byte < 58]
+    for place, digit in zip(places, b"400000", strict=False):
+        out[place] = digit
     total = 0
-    for place, digit in enumerate(reversed(digits)):
-        number = digit - 48
-        if place % 2 == 0:
-            number = number * 2 - 9 * (number > 4)
-        total += number
-    return digits + b"%d" % (-total % 10)
+    for number, place in enumerate(reversed(places[:-1])):
+        digit = out[place] - 48
+        if number % 2 == 0:
+            digit = digit * 2 - 9 * (digit > 4)
+        total += digit
+    out[places[-1]] = 48 + -total % 10
+    return bytes(out)
 
 
-_LOOP = {1: _first_name, 3: _email, 4: _digits, 5: _card}
+_LOOP = {1: _first_name, 3: _email, 4: _phone, 5: _card}
 
 
-def measure(megabytes: int = 64, seed: int = 1, rounds: int = 5) -> dict[str, Any]:
+def measure(megabytes: int = 64, seed: int = 1, rounds: int = 5) -> dict[str, float]:
     """Medians in MB (10**6 bytes) of text a second, and how many times faster the engine is.
 
     Both see the same blocks, `megabytes` in all for the engine; the loop gets one block a round.
@@ -149,11 +182,11 @@ def measure(megabytes: int = 64, seed: int = 1, rounds: int = 5) -> dict[str, An
     tune_allocator()
     single_threaded_arrow()
     blocks = users(megabytes * 10**6, seed)
-    engine = _engine()
-    engine(blocks[0])
+    mask = engine()
+    mask(blocks[0])
     fast, slow = [], []
     for turn in range(rounds):
-        fast.append(_speed(engine, blocks))
+        fast.append(_speed(mask, blocks))
         slow.append(_speed(plain_loop, [blocks[turn % len(blocks)]]))
     rows = sum(block.count(b"\n") for block in blocks)
     return {

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.rows.column import Column, Kind, Replacement
-from replicate.transformers.base import Effects, Uniqueness
 from replicate.transformers.lots import Bytes, digits
 from replicate.transformers.pools import Assembly, fixed_width, padded
 from replicate.transformers.rule import TEXTUAL, Rule
@@ -36,10 +35,6 @@ class CreditCard(Rule):
     summary = "Replaces the value by a card number of a test range with a right check digit"
     example = ("4929 1234 5678 9015", "4000 0083 1702 9467")
     kinds = TEXTUAL | {Kind.INTEGER, Kind.NUMERIC}
-
-    @property
-    def effects(self) -> Effects:
-        return Effects(Uniqueness.MAY_COLLIDE)
 
     def transform(self, column: Column) -> Replacement:
         seeds = self.draw(column)

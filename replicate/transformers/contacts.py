@@ -99,10 +99,6 @@ class PhoneNumber(Rule):
     example = ("+1-202-418-1440", "+1-773-905-6218")
     kinds = TEXTUAL | {Kind.INTEGER, Kind.NUMERIC}
 
-    @property
-    def effects(self) -> Effects:
-        return Effects(Uniqueness.MAY_COLLIDE)
-
     def transform(self, column: Column) -> Replacement:
         seeds = self.draw(column)
         result = Assembly(column)

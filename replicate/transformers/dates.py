@@ -15,7 +15,7 @@ from replicate.errors import TransformError
 from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.transformers import base
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw
 from replicate.transformers.lots import Bytes, below, digits, words
 from replicate.transformers.pools import Assembly, padded
 from replicate.transformers.rule import DATES, NUMBERS, TEXTUAL, Rule
@@ -79,10 +79,6 @@ class RandomDate(Rule):
         super().__init__(options, kind=kind, draw=draw)
         self._first = (options.min - _EPOCH).days
         self._last = (options.max - _EPOCH).days
-
-    @property
-    def effects(self) -> Effects:
-        return Effects(Uniqueness.MAY_COLLIDE)
 
     def transform(self, column: Column) -> Replacement:
         text = window(column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import ClassVar
 
 from replicate.errors import UsageError
@@ -15,12 +16,12 @@ DATES = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
 EVERY = frozenset(Kind)
 
 
-class Rule:
+class Rule(abc.ABC):
     """A transformer for columns of `kind`, with its options, that draws from `draw`.
 
-    Subclasses set the class attributes and define `effects` and `transform`, which has to cope
-    with values of every kind: a column of a dynamically typed database may hold any, and they
-    come with their own kind in `Column.kind`. `example` is a value and what it may become.
+    Subclasses set the class attributes and define `transform`, which has to cope with values of
+    every kind: a column of a dynamically typed database may hold any, and they come with their own
+    kind in `Column.kind`. `example` is a value and what it may become.
     """
 
     name: ClassVar[str]
@@ -42,10 +43,11 @@ class Rule:
 
     @property
     def effects(self) -> Effects:
+        """Of a transformer that may make equal what was not, and fits whatever it is made for."""
         return Effects(Uniqueness.MAY_COLLIDE)
 
-    def transform(self, column: Column) -> Replacement:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def transform(self, column: Column) -> Replacement: ...
 
 
 _FITTING = {

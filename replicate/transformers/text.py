@@ -47,10 +47,6 @@ class KeepFirstChar(Rule):
     example = ("Jane", "J")
     kinds = TEXTUAL | NUMBERS
 
-    @property
-    def effects(self) -> Effects:
-        return Effects(Uniqueness.MAY_COLLIDE)
-
     def transform(self, column: Column) -> Replacement:
         if column.kind in NUMBERS:
             return _first_digit(column)
