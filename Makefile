@@ -27,7 +27,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.dev
-	$(BIN)/python -m pip freeze --exclude-editable --exclude replicate > requirements-dev.txt
+	$(BIN)/python -m pip freeze --all --exclude-editable --exclude pip > requirements-dev.txt
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Replicate needs Python 3.11 or newer; set PYTHON=python3.11")'
