@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -41,6 +42,9 @@ def _installed(kind: str, folder: Path) -> Path:
     # Directories named by a .pth file are searched, but the .pth files in them are not read, so
     # that an editable install of this environment stays out of sight.
     (theirs / "libraries.pth").write_text(f"{ours}\n")
+    # Before Python 3.12 a new environment has an old setuptools of its own.
+    for old in theirs.glob("setuptools*"):
+        shutil.rmtree(old)
     _run(
         [
             str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps",
@@ -52,9 +56,16 @@ def _installed(kind: str, folder: Path) -> Path:
 
 
 def _build(kind: str, out: Path) -> None:
+    copy = out.with_name("source")  # a build leaves things in the tree that it builds from
+    shutil.copytree(
+        ROOT,
+        copy,
+        symlinks=True,
+        ignore=shutil.ignore_patterns(".*", "build", "demo", "*.egg-info", "__pycache__"),
+    )
     _run(
         [sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "--outdir", str(out), "."],
-        ROOT,
+        copy,
     )
 
 
