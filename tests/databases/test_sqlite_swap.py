@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sqlite3
@@ -257,6 +258,19 @@ def test_a_killed_restore_leaves_the_old_file(target: Path) -> None:
     assert len(files(target.parent)) == 2
     restore(target)
     assert restored(target)
+    assert files(target.parent) == {"target.db"}
+
+
+def test_a_restore_of_another_container_is_left_alone(target: Path) -> None:
+    """Its process has a number that means nothing here, but it holds its file."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    growing = target.with_name(f".target.db.replicate-{ended.pid}-0123456789ab.tmp")
+    with growing.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        restore(target)
+        assert growing.exists()
+    restore(target)
     assert files(target.parent) == {"target.db"}
 
 

@@ -104,19 +104,22 @@ class SQLiteDestination:
         first = next(blocks, None)
         if first is None:
             return 0
-        with errors_of(self._path, f"{table.qualified} can't be loaded"):
+        doing = f"{table.qualified} can't be loaded"
+        with errors_of(self._path, doing):
             self._begin_transaction()
-            return self._loader_of(table).load(itertools.chain((first,), blocks))
+            rows = self._loader_of(table).load(itertools.chain((first,), blocks))
+        self._schema.check_order(doing)
+        return rows
 
     def _loader_of(self, table: LoadTable) -> Loader:
         if self._loader is not None and self._loader[0] == table:
             return self._loader[1]
         self._close_loader()
         [encoding] = self._open.execute("PRAGMA encoding").fetchone()
-        loader = Loader(self._open, table, CODECS[encoding])
+        loader = Loader(self._open, table, self._schema.definition(table), CODECS[encoding])
         # Rows may have broken a CHECK in the source, where it came later or was switched off. A
         # replacement must not.
-        checked = table.masked and not self._schema.calls_absent(table.name)
+        checked = table.masked and self._schema.is_checkable(table)
         self._open.execute(f"PRAGMA ignore_check_constraints = {'OFF' if checked else 'ON'}")
         self._loader = table, loader
         return loader

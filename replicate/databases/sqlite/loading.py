@@ -25,15 +25,14 @@ PIECE = 512 * 1024
 
 
 def row_decoder(
-    connection: sqlite3.Connection, table: LoadTable, codec: str, storing: Storing | None = None
+    connection: sqlite3.Connection,
+    table: LoadTable,
+    sql: str,
+    codec: str,
+    storing: Storing | None = None,
 ) -> Decoder:
     """What turns the text of the table's rows into values, by its columns' affinities here."""
-    found = connection.execute(
-        "SELECT name, sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (table.name,)
-    ).fetchone()
-    if found is None:
-        raise DatabaseError(f"the dump holds rows of {table.qualified}, but doesn't create it")
-    affinities = {c.name: c.affinity for c in read_layout(connection, *found).columns}
+    affinities = {c.name: c.affinity for c in read_layout(connection, table.name, sql).columns}
     if storing is None:
         storing = Storing.CONVERTED if table.masked else Storing.REFUSED
     # A name that no column has can only be the rowid's; SQLite refuses any other.
@@ -59,11 +58,15 @@ def pieces(text: bytes) -> Iterator[bytes]:
 class Loader:
     """Fills one table through a connection whose transaction is begun and ended elsewhere."""
 
-    def __init__(self, connection: sqlite3.Connection, table: LoadTable, codec: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, table: LoadTable, sql: str, codec: str
+    ) -> None:
+        """`sql` is the statement that created the table, `codec` the database's encoding."""
         self._connection = connection
         self._codec = codec
         self._table = table
-        self._decoder = row_decoder(connection, table, codec)
+        self._sql = sql
+        self._decoder = row_decoder(connection, table, sql, codec)
         self._loosened: Loosened | None = None
         names = ", ".join(map(quote, table.columns))
         # A constraint may say ON CONFLICT IGNORE, and a row would vanish without a word.
@@ -102,7 +105,9 @@ class Loader:
         try:
             rows, columns, raw = self._decoder.decode(text)
         except ClassChangedError:
-            decoder = row_decoder(self._connection, self._table, self._codec, Storing.UNCHANGED)
+            decoder = row_decoder(
+                self._connection, self._table, self._sql, self._codec, Storing.UNCHANGED
+            )
             self._loosened = Loosened(self._connection, self._table.name)
             self._decoder = decoder
             rows, columns, raw = decoder.decode(text)

@@ -16,7 +16,7 @@ from replicate.databases.base import LoadTable
 from replicate.databases.sqlite.connection import translate
 from replicate.databases.sqlite.partial import LeftOut
 from replicate.databases.sqlite.sql import Statement, describe, split_statements, tokens
-from replicate.errors import CorruptError, DatabaseError, ReplicateError
+from replicate.errors import CorruptError, DatabaseError
 
 _VERBS = frozenset(
     {
@@ -43,7 +43,7 @@ _PRAGMAS = frozenset(
     }
 )
 
-_ABSENT_FUNCTION = re.compile(r"no such function: (.+)")
+_ABSENT = re.compile(r"no such (function|collation sequence): (.+)")
 
 
 class SchemaRunner:
@@ -53,7 +53,9 @@ class SchemaRunner:
         self._connection = connection
         self._path = path
         self._left_out = LeftOut()
+        self._definitions: dict[str, str] = {}
         self._absent: set[str] = set()
+        self._unordered = ""
         _allow_all_schemas(connection)
 
     def statements(self, script: str, only: Sequence[LoadTable] | None) -> list[Statement]:
@@ -70,50 +72,66 @@ class SchemaRunner:
 
     def run(self, statement: Statement) -> None:
         """Run one statement. Raises `DatabaseError`, which names what it creates."""
+        doing = f"{statement.verb} {statement.name} failed"
         self._connection.set_authorizer(_authorize)
         try:
             while not self._try(statement):
                 pass
         except sqlite3.Error as error:
-            raise self._failed(statement, error) from None
+            raise translate(error, self._path, doing) from None
         except ValueError:
-            raise DatabaseError(f"{_what(statement)} is not valid text") from None
+            raise DatabaseError(f"{doing}: it is not valid text") from None
         finally:
             self._connection.set_authorizer(None)
+        self.check_order(doing)
+        if statement.verb == "CREATE TABLE":
+            self._definitions[statement.name] = statement.sql
 
     def _try(self, statement: Statement) -> bool:
         try:
             self._connection.execute(statement.sql)
         except sqlite3.OperationalError as error:
-            missing = _ABSENT_FUNCTION.fullmatch(str(error))
-            if missing is None or missing[1].lower() in self._absent:
+            missing = _ABSENT.fullmatch(str(error))
+            if missing is None or missing[2].lower() in self._absent:
                 raise
-            self._stand_in(missing[1])
+            self._stand_in(*missing.groups())
             return False
         return True
 
-    def _stand_in(self, name: str) -> None:
-        """Let a schema name a function of its application; only a call of it is an error."""
+    def _stand_in(self, kind: str, name: str) -> None:
+        """Let a schema name what only its application has; just to use it is an error."""
         self._absent.add(name.lower())
 
         def absent(*_: object) -> None:
             raise NotImplementedError
 
-        self._connection.create_function(name, -1, absent, deterministic=True)
+        def unordered(*_: object) -> int:
+            self._unordered = name  # an exception would be lost on the way through SQLite
+            return 0
 
-    def _failed(self, statement: Statement, error: sqlite3.Error) -> ReplicateError:
-        return translate(error, self._path, f"{_what(statement)} failed")
+        if kind == "function":
+            self._connection.create_function(name, -1, absent, deterministic=True)
+        else:
+            self._connection.create_collation(name, unordered)
 
-    def calls_absent(self, table: str) -> bool:
-        """Whether the definition of a table names a function that this SQLite doesn't have."""
-        [sql] = self._connection.execute(
-            "SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?", (table,)
-        ).fetchone()
-        return any(token.name.lower() in self._absent for token in tokens(sql))
+    def check_order(self, doing: str) -> None:
+        """Raise `DatabaseError` if anything was put in an order that isn't known here."""
+        if self._unordered:
+            raise DatabaseError(
+                f"{doing}: no such collation sequence: {self._unordered}",
+                hint="only the application has it; leave the table out with source.skip",
+            )
 
+    def definition(self, table: LoadTable) -> str:
+        """The statement that created the table. Raises `DatabaseError` where there was none."""
+        if table.name not in self._definitions:
+            raise DatabaseError(f"the dump holds rows of {table.qualified}, but doesn't create it")
+        return self._definitions[table.name]
 
-def _what(statement: Statement) -> str:
-    return f"{statement.verb} {statement.name}".strip()
+    def is_checkable(self, table: LoadTable) -> bool:
+        """Whether all functions that the table's definition names are there."""
+        names = {token.name.lower() for token in tokens(self.definition(table))}
+        return self._absent.isdisjoint(names)
 
 
 def _authorize(

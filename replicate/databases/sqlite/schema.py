@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -171,10 +171,17 @@ def read_layout(connection: sqlite3.Connection, name: str, sql: str) -> Layout:
 class TableReader:
     """All that SQLite tells of one ordinary table."""
 
-    def __init__(self, connection: sqlite3.Connection, name: str, sql: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        name: str,
+        sql: str,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """`names` gives the spelling of the names of tables by those in lower case."""
         self._connection = connection
         self._name = name
-        self._sql = sql
+        self._names = names or {}
         options = table_options(sql)
         self.strict = "STRICT" in options
         self._without_rowid = "ROWID" in options
@@ -285,11 +292,7 @@ class TableReader:
 
     def _foreign_key(self, rows: list[tuple[Any, ...]]) -> ForeignKey:
         # As the parent spells its names, which the reference may do in other letters.
-        found = self._connection.execute(
-            "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE",
-            (rows[0][2],),
-        ).fetchone()
-        parent = found[0] if found else rows[0][2]
+        parent = self._names.get(rows[0][2].lower(), rows[0][2])
         parents = sorted(self._pragma("table_xinfo", parent), key=lambda c: c[5])
         spelt = {c[1].lower(): c[1] for c in parents}
         referred = tuple(spelt.get(row[4].lower(), row[4]) for row in rows if row[4] is not None)

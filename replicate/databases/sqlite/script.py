@@ -6,12 +6,14 @@ script that breaks off leaves nothing behind.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from replicate.databases.base import LoadTable, RowBlock
+from replicate.databases.sqlite.connection import errors_of
 from replicate.databases.sqlite.loading import pieces, row_decoder, utf16_of
 from replicate.databases.sqlite.loosening import Loosened
 from replicate.databases.sqlite.running import SchemaRunner
@@ -19,12 +21,13 @@ from replicate.databases.sqlite.sql import literal, quote, raw_text_literal
 from replicate.databases.sqlite.values import (
     CODECS,
     ClassChangedError,
-    Decoder,
     RawText,
     Storing,
     Value,
 )
 from replicate.errors import CorruptError
+
+_PATH = Path("the script")
 
 _STATEMENT = 64 * 1024
 """Bytes of values after which an INSERT ends, and the next one begins."""
@@ -46,7 +49,7 @@ class ScriptDestination:
         self._out = out
         # The tables, without rows: they tell what class a bare field has in a column.
         self._model = sqlite3.connect(":memory:", isolation_level=None)
-        self._runner = SchemaRunner(self._model, Path("script"))
+        self._runner = SchemaRunner(self._model, _PATH)
         self._codec = "utf-8"
         self._in_transaction = False
         self._checks = False
@@ -82,31 +85,17 @@ class ScriptDestination:
 
     def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:
         """Write the rows; the number of them."""
-        rows = 0
-        decoder: Decoder | None = None
-        loosened: Loosened | None = None
-        for block in blocks:
-            if decoder is None:
-                decoder = row_decoder(self._model, table, self._codec)
-                self._begin_transaction()
-                self._check(table.masked and not self._runner.calls_absent(table.name))
-            before = rows
-            for piece in pieces(block.text):
-                try:
-                    count, columns, _ = decoder.decode(piece)
-                except ClassChangedError:
-                    decoder = row_decoder(self._model, table, self._codec, Storing.UNCHANGED)
-                    loosened = Loosened(self._model, table.name)
-                    self._write("\n".join(loosened.loosening) + "\n")
-                    count, columns, _ = decoder.decode(piece)
-                self._insert(table, zip(*columns, strict=True))
-                rows += count
-            if rows - before != block.rows:
-                raise CorruptError(f"a block of {block.rows} rows holds {rows - before}")
-        if loosened is not None:
-            loosened.restore()
-            self._write("\n".join(loosened.restoring) + "\n")
-        return rows
+        blocks = iter(blocks)
+        first = next(blocks, None)
+        if first is None:
+            return 0
+        with errors_of(_PATH, f"{table.qualified} can't be written"):
+            writer = _TableWriter(
+                self._write, self._model, table, self._runner.definition(table), self._codec
+            )
+            self._begin_transaction()
+            self._check(table.masked and self._runner.is_checkable(table))
+            return writer.write(itertools.chain((first,), blocks))
 
     def finish(self) -> None:
         self._begin_transaction()
@@ -133,10 +122,53 @@ class ScriptDestination:
             self._write(f"PRAGMA ignore_check_constraints = {'OFF' if checks else 'ON'};\n")
             self._checks = checks
 
-    def _insert(self, table: LoadTable, rows: Iterable[tuple[Value, ...]]) -> None:
+
+class _TableWriter:
+    """Writes the rows of one table as INSERT statements."""
+
+    def __init__(
+        self,
+        out: Callable[[str], None],
+        model: sqlite3.Connection,
+        table: LoadTable,
+        sql: str,
+        codec: str,
+    ) -> None:
+        self._out = out
+        self._model = model
+        self._table = table
+        self._sql = sql
+        self._codec = codec
+        self._decoder = row_decoder(model, table, sql, codec)
+        self._loosened: Loosened | None = None
         names = ", ".join(map(quote, table.columns))
-        for values in _groups(self._row(row) for row in rows):
-            self._write(f"INSERT OR ABORT INTO {quote(table.name)}({names}) VALUES\n{values};\n")
+        self._insert = f"INSERT OR ABORT INTO {quote(table.name)}({names}) VALUES\n"
+
+    def write(self, blocks: Iterable[RowBlock]) -> int:
+        written = 0
+        for block in blocks:
+            rows = sum(map(self._write_piece, pieces(block.text)))
+            if rows != block.rows:
+                raise CorruptError(f"a block of {block.rows} rows holds {rows}")
+            written += rows
+        if self._loosened is not None:
+            self._loosened.restore()
+            self._out("\n".join(self._loosened.restoring) + "\n")
+        return written
+
+    def _write_piece(self, text: bytes) -> int:
+        try:
+            rows, columns, _ = self._decoder.decode(text)
+        except ClassChangedError:
+            self._decoder = row_decoder(
+                self._model, self._table, self._sql, self._codec, Storing.UNCHANGED
+            )
+            self._loosened = Loosened(self._model, self._table.name)
+            self._out("\n".join(self._loosened.loosening) + "\n")
+            rows, columns, _ = self._decoder.decode(text)
+        for values in _groups(map(self._row, zip(*columns, strict=True))):
+            self._out(f"{self._insert}{values};\n")
+        return rows
 
     def _row(self, row: tuple[Value, ...]) -> str:
         return f"({','.join(map(self._literal, row))})"
@@ -148,7 +180,8 @@ class ScriptDestination:
         return literal(value, self._codec)
 
 
-def _groups(rows: Iterator[str]) -> Iterator[str]:
+def _groups(rows: Iterable[str]) -> Iterator[str]:
+    """The rows joined, a statement's worth at a time."""
     group: list[str] = []
     size = 0
     for row in rows:

@@ -1,8 +1,9 @@
 """A database file as a source: opened for reading alone, and read in one transaction.
 
-Other processes may write meanwhile. In WAL mode they are not held up. In the other journal modes a
-reader keeps writers from ending their transactions, so there they wait until the dump is done, or
-give up when their own time is over.
+Other processes may write meanwhile. In WAL mode they are not held up; beside a database that nobody
+has open, its log and the index of that may then appear, both empty, as with any reader. In the
+other journal modes a reader keeps writers from ending their transactions, so there they wait until
+the dump is done, or give up when their own time is over.
 """
 
 from __future__ import annotations
@@ -190,7 +191,11 @@ class SQLiteSnapshot:
 
     def _reader_of(self, name: str) -> TableReader:
         entry = self._catalog.by_name[name.lower()]
-        return TableReader(self._connection, entry.name, entry.sql)
+        return TableReader(self._connection, entry.name, entry.sql, self._names)
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {lower: entry.name for lower, entry in self._catalog.by_name.items()}
 
     def pre_data(self, selection: Selection) -> str:
         return self._section(sections.pre_data, selection)
