@@ -23,7 +23,7 @@ from replicate.dumps.manifest import ChunkRecord
 from replicate.jobs.masking import TableMasks, build_masker
 from replicate.rows.blocks import cut_rows
 from replicate.rows.engine import Masker
-from replicate.rows.memory import tune_allocator
+from replicate.rows.memory import single_threaded_arrow, tune_allocator
 
 UPLOADS_IN_FLIGHT = 2
 """Sealed chunks that a worker holds while it goes on to the next one."""
@@ -73,6 +73,7 @@ class Worker:
     ) -> None:
         """`snapshot` and `store` stay the caller's to close; None is for being given blocks."""
         tune_allocator()
+        single_threaded_arrow()
         self._setup = setup
         self._numbers = numbers
         self._snapshot = snapshot
@@ -121,7 +122,7 @@ class Worker:
         builder: ChunkBuilder | None = None
         for table, block in blocks:
             masked = self._masker(table).mask(block.text)
-            for text, rows in cut_rows(masked, self._setup.chunk_size):
+            for text, rows in self._cut(masked, block.rows):
                 if builder is not None and builder.plain_size + len(text) > self._setup.chunk_size:
                     yield builder.seal()
                     builder = None
@@ -130,6 +131,10 @@ class Worker:
                 builder.add(table, text, rows)
         if builder is not None:
             yield builder.seal()
+
+    def _cut(self, text: bytes, rows: int) -> Iterable[tuple[bytes, int]]:
+        limit = self._setup.chunk_size
+        return [(text, rows)] if len(text) <= limit else cut_rows(text, limit)
 
     def _masker(self, table: int) -> Masker:
         if table not in self._maskers:

@@ -42,7 +42,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from replicate.errors import CorruptError, DatabaseError
-from replicate.rows.arrays import strings
+from replicate.rows.arrays import contents, strings
 from replicate.rows.grammar import NULL_FIELD, escape, unescape_value
 
 # The stubs of pyarrow know too few of the signatures of its kernels.
@@ -122,14 +122,14 @@ def encode_rows(columns: Iterable[Sequence[object]], affinities: Sequence[Affini
     """
     try:
         fields = list(map(_encode_column, columns, affinities))
-        lines = pc.binary_join_element_wise(*fields, _TAB)
-        whole = pa.ListArray.from_arrays(pa.array([0, len(lines)], pa.int32()), lines)
-        text: bytes = pc.binary_join(whole, _NEWLINE)[0].as_py()
+        fields[-1] = cast(pa.BinaryArray, pc.binary_join_element_wise(fields[-1], _EMPTY, _NEWLINE))
+        lines = cast(pa.BinaryArray, pc.binary_join_element_wise(*fields, _TAB))
     except pa.ArrowException as error:
         raise DatabaseError(
             "a row is too big to be dumped: it takes more than 2 GiB as text"
         ) from error
-    return text + b"\n"
+    # What the array holds, one value after another, is the text.
+    return contents(lines)[1].tobytes()
 
 
 def _scalar(value: bytes) -> pa.BinaryScalar:
