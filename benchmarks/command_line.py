@@ -18,8 +18,8 @@ from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 
 CONFIG = """\
-source: {connection_uri: "sqlite:///small.db"}
-datastore: {local_disk: {dir: store}}
+source: {{connection_uri: "sqlite:///{source}"}}
+datastore: {{local_disk: {{dir: "{store}"}}}}
 """
 
 
@@ -45,9 +45,7 @@ def _many_dumps(folder: Path, count: int) -> None:
         database.execute("create table t(a)")
     database.close()
     path = folder / "conf.yaml"
-    path.write_text(
-        CONFIG.replace("small.db", str(folder / "small.db")).replace("store", str(store_folder))
-    )
+    path.write_text(CONFIG.format(source=folder / "small.db", store=store_folder))
     config = load_config(path, sections={"source", "datastore"})
     first = create_dump(config, name="dump-00000", progress=Silent())
     store = LocalDisk(str(store_folder))

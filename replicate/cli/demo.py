@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -15,6 +14,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
+from replicate.cli.demo_config import Place, demo_config
 from replicate.errors import ConflictError, ReplicateError
 
 if TYPE_CHECKING:
@@ -27,33 +27,6 @@ MARKER = ".replicate-demo"
 
 _DATABASES = ("prod.db", "dev.db")
 _SIDE_FILES = ("-journal", "-wal", "-shm")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The demo's directory, and what is in it."""
-
-    directory: Path
-
-    @property
-    def production(self) -> Path:
-        return self.directory / "prod.db"
-
-    @property
-    def development(self) -> Path:
-        return self.directory / "dev.db"
-
-    @property
-    def script(self) -> Path:
-        return self.directory / "dev.sql"
-
-    @property
-    def config(self) -> Path:
-        return self.directory / "conf.yaml"
-
-    @property
-    def datastore(self) -> Path:
-        return self.directory / "datastore"
 
 
 @click.command(cls=Command, epilog="replicate demo --directory ./demo")
@@ -74,7 +47,6 @@ def demo(session: Session, *, directory: Path) -> None:
     would type, and looks at what came out. Needs no server and no network.
     """
     from replicate.cli.demo_checks import compare_people, compare_structure, search_originals
-    from replicate.cli.demo_config import demo_config
     from replicate.cli.demo_data import write_production
 
     console, place = session.console, Place(directory)
@@ -147,7 +119,6 @@ def _prepare(place: Place, console: Console) -> None:
 
 def _keep_changed_config(place: Place, console: Console) -> None:
     """A conf.yaml that the user has played with is put aside, not lost."""
-    from replicate.cli.demo_config import demo_config
 
     if not place.config.exists():
         return

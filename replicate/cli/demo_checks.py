@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from replicate.cli.console import Console
-    from replicate.cli.demo import Place
+    from replicate.cli.demo_config import Place
 
 _CHOSEN = """
 SELECT min(customers.id)

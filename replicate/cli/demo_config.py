@@ -1,12 +1,10 @@
-"""The demo's conf.yaml, with a comment for whoever reads one for the first time."""
+"""Where the demo keeps what it makes, and its conf.yaml, commented for a first reader."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from replicate.cli.demo import Place
+from dataclasses import dataclass
+from pathlib import Path
 
 _TEMPLATE = """\
 # What `replicate demo` made: a shop's database, masked for its developers.
@@ -92,6 +90,33 @@ datastore:
 destination:
   connection_uri: {development}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The demo's directory, and what is in it."""
+
+    directory: Path
+
+    @property
+    def production(self) -> Path:
+        return self.directory / "prod.db"
+
+    @property
+    def development(self) -> Path:
+        return self.directory / "dev.db"
+
+    @property
+    def script(self) -> Path:
+        return self.directory / "dev.sql"
+
+    @property
+    def config(self) -> Path:
+        return self.directory / "conf.yaml"
+
+    @property
+    def datastore(self) -> Path:
+        return self.directory / "datastore"
 
 
 def demo_config(place: Place) -> str:
