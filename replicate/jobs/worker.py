@@ -25,8 +25,8 @@ from replicate.rows.blocks import cut_rows
 from replicate.rows.engine import Masker
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
 
-UPLOADS_IN_FLIGHT = 2
-"""Sealed chunks that a worker holds while it goes on to the next one."""
+UPLOADS_IN_FLIGHT = 1
+"""Sealed chunks that a worker holds, being stored, while it makes the next one."""
 
 
 @dataclass(frozen=True, slots=True)
