@@ -68,10 +68,10 @@ class Processes:
         self._threads = ThreadPoolExecutor(max_workers=count)
         self._count = count
         for index in range(count):
-            # Each process counts in steps of its own, so that no number is given twice.
-            numbers = itertools.count(first_number + index, count)
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, numbers), daemon=True)
+            # Each process counts in steps of its own, so that no number is given twice.
+            steps = (first_number + index, count)
+            process = context.Process(target=_serve, args=(theirs, *steps), daemon=True)
             with _interrupts_held():
                 process.start()
             theirs.close()
@@ -162,7 +162,7 @@ def _interrupts_held() -> Iterator[None]:
                 handler(*call)
 
 
-def _serve(connection: Connection[Any, Any], numbers: Numbers) -> None:
+def _serve(connection: Connection[Any, Any], first_number: int, step: int) -> None:
     """The life of a worker process."""
     # Ctrl-C reaches the whole group; the coordinator decides, and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -171,7 +171,7 @@ def _serve(connection: Connection[Any, Any], numbers: Numbers) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         try:
-            worker = Worker.join(connection.recv(), numbers)
+            worker = Worker.join(connection.recv(), itertools.count(first_number, step))
         except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
             connection.send(_portable(error))
             return
