@@ -26,7 +26,7 @@ def check(ctx: click.Context, session: Session) -> None:
     from replicate.jobs.inspect import check as find_faults
 
     console = session.console
-    errors = find_faults(session.config_path)
+    errors = find_faults(session.config_path, warn=console.warn)
     faults = [failure(error) for error in errors]
     if console.json:
         problems = [fault.as_json()["error"] for fault in faults]

@@ -87,9 +87,9 @@ def demo(session: Session, *, directory: Path) -> None:
     for line in (
         f"sqlite3 {shlex.quote(str(place.development))}",
         shell.shown("dump", "restore", "remote", "-v", "latest") + "   # refused: it is not empty",
-        shell.shown("dump", "restore", "remote", "-v", "latest", "--wipe", "--tables", "customers"),
-        shell.shown("dump", "delete", "--keep-last", "1", "--dry-run"),
-        f"change {place.config}, and run `replicate config check` on it",
+        shell.shown("dump", "restore", "remote", "-v", "latest", "--wipe", "--dry-run"),
+        shell.shown("dump", "delete", "latest", "--dry-run"),
+        shell.shown("config", "check") + f"   # after a change of {place.config}",
     ):
         console.print(line)
 

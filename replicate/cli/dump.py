@@ -18,7 +18,7 @@ from replicate.cli.commands import (
 )
 from replicate.cli.formats import Duration, elapsed, local_time, number, plural, size
 from replicate.cli.reports import body_json, header_json
-from replicate.errors import CorruptError, UsageError
+from replicate.errors import CorruptError, PartialError, UsageError, WrongKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,12 @@ def dump() -> None:
 @click.option(
     "-n", "--name", metavar="NAME", help="The dump's name.  [default: the time, and a suffix]"
 )
-@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Worker processes.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Worker processes.  [default: what conf.yaml says, or one a core]",
+)
 @click.option("--new-key", is_flag=True, help="Begin a new key slot for the encryption key.")
 @click.option("-s", "--source-type", hidden=True)
 @click.option("-i", "--input", "stdin", is_flag=True, hidden=True)
@@ -168,7 +173,7 @@ def show(session: Session, *, name: str) -> None:
 
 
 @dump.command(cls=Command, epilog="replicate dump verify latest")
-@click.argument("names", type=DumpName(), metavar="NAME|latest", nargs=-1)
+@click.argument("names", type=DumpName(), metavar="[NAME|latest]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Verify every dump.")
 @session_options(reports=True)
 @pass_session
@@ -178,21 +183,35 @@ def verify(session: Session, *, names: tuple[str, ...], every: bool) -> None:
     Ends with 13 where anything is missing, changed or out of place.
     """
     if bool(names) == every:
-        raise UsageError("name the dumps to verify, or say --all", hint="such as latest")
+        raise UsageError(
+            "give either the names of dumps or --all", hint="`replicate dump verify latest`"
+        )
     from replicate.jobs.verify import verify_dumps
 
     config = session.config("datastore", "encryption_key")
     with session.console.progress() as progress:
         reports = verify_dumps(config, None if every else names, progress=progress)
+    damaged = [report for report in reports if report.problems]
+    locked = [report for report in reports if report.locked is not None]
+    if len(locked) == len(reports) == 1:
+        raise WrongKeyError(locked[0].locked or "")
     _print_verified(session, reports)
-    damaged = [report.name for report in reports if report.problems]
     if damaged:
         raise CorruptError(
-            f"{damaged[0]} is damaged"
-            if len(reports) == 1
-            else f"{len(damaged)} of {plural(len(reports), 'dump')} damaged",
+            _of(damaged, reports, "damaged"),
             hint="make a new dump; what a damaged one still holds can't be trusted",
         )
+    if locked:
+        raise (WrongKeyError if len(locked) == len(reports) else PartialError)(
+            _of(locked, reports, "not to be opened with the configured key"),
+            hint="they were made with another encryption_key",
+        )
+
+
+def _of(some: Sequence[VerifyReport], reports: Sequence[VerifyReport], what: str) -> str:
+    if len(reports) == 1:
+        return f"{reports[0].name} is {what}"
+    return f"{len(some)} of {len(reports)} dumps {'is' if len(some) == 1 else 'are'} {what}"
 
 
 @dump.command(cls=Command, epilog="replicate dump delete --older-than 14d --dry-run")
@@ -212,7 +231,7 @@ def delete(
 ) -> None:
     """Delete one dump, or those that a rule selects; print their names."""
     if sum(choice is not None for choice in (name, older_than, keep_last)) != 1:
-        raise UsageError("give one of NAME, --older-than and --keep-last")
+        raise UsageError("give exactly one of NAME, --older-than and --keep-last")
     from replicate.jobs.cleanup import delete_dumps
 
     console = session.console
@@ -331,6 +350,12 @@ def _masked(table: DumpedTable) -> str:
     return ", ".join(f"{name} ({how})" for name, how in changed)
 
 
+def _result(report: VerifyReport) -> str:
+    if report.problems:
+        return plural(len(report.problems), "problem")
+    return "ok" if report.locked is None else "no key fits"
+
+
 def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
     console = session.console
     if console.json:
@@ -339,12 +364,13 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
                 "dumps": [
                     {
                         "name": report.name,
-                        "ok": not report.problems,
+                        "ok": report.ok,
                         "chunks": report.chunks,
                         "rows": report.rows,
                         "plain_bytes": report.plain_bytes,
                         "stored_bytes": report.stored_bytes,
                         "problems": report.problems,
+                        "locked": report.locked,
                     }
                     for report in reports
                 ]
@@ -362,12 +388,12 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
                 number(report.chunks),
                 number(report.rows),
                 size(report.plain_bytes),
-                plural(len(report.problems), "problem") if report.problems else "ok",
+                _result(report),
             )
             for report in reports
         ],
         "<>>><",
     )
     for report in reports:
-        for problem in report.problems:
+        for problem in [*report.problems, *filter(None, [report.locked])]:
             console.print(f"{report.name}: {problem}")

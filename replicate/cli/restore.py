@@ -6,7 +6,7 @@ import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
 from replicate.cli.dump import DumpName
-from replicate.cli.formats import elapsed, plural, size
+from replicate.cli.formats import elapsed, local_time, plural, size
 from replicate.cli.reports import header_json
 from replicate.errors import UsageError
 
@@ -32,7 +32,9 @@ replicate dump restore remote -v latest --output > dump.sql""",
 @click.option(
     "--tables", multiple=True, metavar="A,B", help="Restore only these; may be given again."
 )
-@click.option("--wipe", is_flag=True, help="Replace what the destination holds.")
+@click.option(
+    "--wipe", is_flag=True, help="Replace all that the destination holds, also with --tables."
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, change nothing.")
 @session_options(reports=True)
 @pass_session
@@ -121,10 +123,23 @@ def _print_plan(session: Session, value: str, tables: list[str], *, wipe: bool) 
     with console.progress() as progress:
         plan = plan_restore(config, value, tables=tables, wipe=wipe, progress=progress)
     if console.json:
-        console.print_json({"dump": header_json(plan.header), "plan": plan.lines})
+        console.print_json(
+            {
+                "dump": header_json(plan.header),
+                "target": plan.target,
+                "engine": plan.engine,
+                "holds": plan.holds,
+                "wipes": plan.wipes,
+                "tables": [{"name": table.qualified, "rows": table.rows} for table in plan.tables],
+            }
+        )
         return
-    for line in plan.lines:
-        console.print(line)
+    console.print(f"dump      {plan.header.name}, made {local_time(plan.header.created_at)}")
+    console.print(f"target    {plan.target} ({plan.engine}), which holds {plan.holds}")
+    if plan.wipes:
+        console.print("wipe      all that the target holds goes, whichever tables are restored")
+    for table in plan.tables:
+        console.print(f"table     {table.qualified}: {plural(table.rows, 'row')}")
     console.note("nothing was changed")
 
 

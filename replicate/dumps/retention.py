@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from replicate.dumps.records import Header
 from replicate.errors import UsageError
-
-_AGE = re.compile(r"([0-9]{1,6})([hdw])\Z", re.ASCII)
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-
-def parse_age(text: str) -> timedelta:
-    """A length of time such as ``12h``, ``14d`` or ``2w``; ``0`` needs no unit.
-
-    Raises `UsageError` for anything else. There are no months: they are not all of one length.
-    """
-    if text == "0":
-        return timedelta()
-    match = _AGE.match(text)
-    if match is None:
-        raise UsageError(
-            f"{text[:40]!r} is not a length of time",
-            hint="write a number of hours, days or weeks, such as 12h, 14d or 2w",
-        )
-    return int(match[1]) * _UNITS[match[2]]
 
 
 def newest_first(headers: Iterable[Header]) -> list[Header]:

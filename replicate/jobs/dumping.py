@@ -50,6 +50,10 @@ class Dumping:
         self._progress = progress
         self._bytes = sum(table.bytes or 0 for table in tables)
         self._jobs = jobs or (_cores() if self._bytes >= WORTH_A_PROCESS else 1)
+        if self._jobs > 1:
+            # A process without a task would only have cost its start.
+            tasks = sum(1 for _ in self._sliced())
+            self._jobs = max(1, min(self._jobs, tasks))
 
     def run(self, selection: Selection) -> list[ChunkRecord]:
         """Store all chunks of the dump; their records, in the order of their restore."""

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from replicate.config import Config, check_config, load_config
+from replicate.config import Config, DestinationConfig, SourceConfig, check_config, load_config
 from replicate.databases.base import Schema
 from replicate.databases.registry import open_destination, open_source
 from replicate.datastores.check import CheckReport, check_datastore
 from replicate.datastores.registry import open_datastore
-from replicate.errors import ReplicateError
+from replicate.errors import ConfigError, ReplicateError
+from replicate.jobs import guards
 from replicate.jobs.masking import plan_masking
 from replicate.jobs.opening import needed
 from replicate.jobs.selection import select_tables
@@ -24,7 +25,7 @@ def source_schema(config: Config) -> Schema:
         return snapshot.schema()
 
 
-def check(path: str | Path) -> list[ReplicateError]:
+def check(path: str | Path, *, warn: Callable[[str], None]) -> list[ReplicateError]:
     """Every fault of a config that can be found without reading a row.
 
     First the file by itself; where that is sound, each section against what it names: the rules
@@ -35,14 +36,17 @@ def check(path: str | Path) -> list[ReplicateError]:
         return found
     sections = set(load_config(path, sections=()).sections)
     config = load_config(path, sections=sections)
-    if config.source is not None:
-        _collect(found, lambda: _check_rules(config))
-    if config.datastore is not None:
-        model = config.datastore
-        _collect(found, lambda: open_datastore(model).close())
-    if config.destination is not None:
-        uri = config.destination.connection_uri
-        _collect(found, lambda: open_destination(uri.reveal()))
+    for warning in config.warnings:
+        warn(warning)
+    source = config.source
+    if source is not None:
+        found += _faults(config, "source.connection_uri", lambda: _check_rules(config))
+    if (datastore := config.datastore) is not None:
+        key = f"datastore.{datastore.kind}"
+        found += _faults(config, key, lambda: open_datastore(datastore).close())
+    if (destination := config.destination) is not None:
+        key = "destination.connection_uri"
+        found += _faults(config, key, lambda: _check_destination(destination, source))
     return found
 
 
@@ -57,8 +61,20 @@ def _check_rules(config: Config) -> None:
     plan_masking(config, schema, select_tables(config, schema))
 
 
-def _collect(found: list[ReplicateError], step: Callable[[], object]) -> None:
+def _check_destination(settings: DestinationConfig, source: SourceConfig | None) -> None:
+    destination = open_destination(settings.connection_uri.reveal())
+    if source is not None:
+        guards.refuse_source(destination, open_source(source.connection_uri.reveal()).fingerprint())
+    guards.refuse_protected(settings, destination)
+    destination.is_empty()  # looks whether it is a database, or a place where one can be made
+
+
+def _faults(config: Config, key: str, step: Callable[[], object]) -> list[ReplicateError]:
+    """What `step` raises, with the place in the file that it is about."""
     try:
         step()
+    except ConfigError as error:
+        return [error]
     except ReplicateError as error:
-        found.append(error)
+        return [config.error(key, error.message, hint=error.hint)]
+    return []

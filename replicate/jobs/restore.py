@@ -6,7 +6,6 @@ the destination's `finish` puts the restored database in its place. The first er
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
 import operator
 import time
@@ -21,6 +20,7 @@ from replicate.datastores.base import Datastore
 from replicate.dumps.chunks import ChunkFormat
 from replicate.dumps.manifest import ChunkRecord, DumpedTable, Header, Manifest
 from replicate.errors import CorruptError, DatabaseError, GuardError, UsageError
+from replicate.jobs import guards
 from replicate.jobs.fetching import fetch_chunk, fetch_chunks
 from replicate.jobs.opening import Library, needed, open_library
 from replicate.jobs.progress import Progress
@@ -32,10 +32,17 @@ BLOCK = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RestorePlan:
-    """What a restore would do, in lines for a person to read."""
+    """What a restore would do. `holds` says what the target holds now, in a few words.
+
+    `wipes`: all of that goes, whichever tables are restored.
+    """
 
     header: Header
-    lines: list[str]
+    target: str
+    engine: str
+    holds: str
+    wipes: bool
+    tables: list[DumpedTable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +68,14 @@ def plan_restore(
         destination = open_destination(settings.connection_uri.reveal())
         wipe = wipe or settings.wipe_database
         _guard(settings, manifest, destination, wipe=wipe)
-        made = f"{manifest.header.created_at:%Y-%m-%d %H:%M:%S} UTC"
-        lines = [
-            f"dump      {manifest.header.name}, made {made}",
-            f"target    {destination.name} ({destination.engine})",
-            f"now holds {destination.describe_contents()}",
-        ]
-        if not destination.is_empty():
-            lines.append("wipe      yes: what it holds now is replaced by the dump")
-        lines.extend(
-            f"table     {manifest.body.tables[index].qualified}: "
-            f"{manifest.body.tables[index].rows:,} rows"
-            for index in sorted(dump.chosen)
+        return RestorePlan(
+            manifest.header,
+            destination.name,
+            destination.engine,
+            destination.describe_contents(),
+            not destination.is_empty(),
+            [manifest.body.tables[index] for index in sorted(dump.chosen)],
         )
-        return RestorePlan(manifest.header, lines)
 
 
 def restore_dump(
@@ -166,24 +167,12 @@ def _guard(
 ) -> None:
     if destination.engine != manifest.header.engine:
         raise UsageError(
-            f"the dump is of {manifest.header.engine}, and the destination is {destination.engine}",
+            f"the dump is of {manifest.header.engine}, and the destination is {destination.engine}"
         )
-    if not destination.fingerprint().isdisjoint(manifest.body.source.fingerprint):
-        raise GuardError(
-            f"{destination.name} is the database that the dump was made from",
-            hint="a restore never writes to its own source; choose another destination",
-        )
-    for pattern in settings.protected_names:
-        if fnmatch.fnmatch(destination.name.lower(), pattern.lower()):
-            raise GuardError(
-                f"the destination's name {destination.name} is protected by the pattern {pattern}",
-                hint="destination.protected_names lists the names that are never restored into",
-            )
-    if not wipe and not destination.is_empty():
-        raise GuardError(
-            f"{destination.name} is not empty: it holds {destination.describe_contents()}",
-            hint="--wipe, or destination.wipe_database, replaces it",
-        )
+    guards.refuse_source(destination, manifest.body.source.fingerprint)
+    guards.refuse_protected(settings, destination)
+    if not wipe:
+        guards.refuse_contents(destination)
 
 
 def _restore(
@@ -191,7 +180,7 @@ def _restore(
 ) -> RestoreReport:
     started = time.monotonic()
     data = dump.data()
-    size = sum(chunk.plain_size for chunk in data)
+    size = sum(part.length for chunk in data for part in chunk.parts if part.table in dump.chosen)
     loaded = dict.fromkeys(dump.chosen, 0)
     # The sections are small, and both are opened before the target is touched at all.
     pre_data, post_data = dump.section("pre-data"), dump.section("post-data")
@@ -240,7 +229,7 @@ def _parts(
                     f"chunk {chunk.number} holds {rows} rows of a table where the manifest says "
                     f"{part.rows}"
                 )
-        progress.advance(chunk.rows, chunk.plain_size)
+            progress.advance(part.rows, part.length)
 
 
 def _blocks(group: Iterable[tuple[int, RowBlock]]) -> Iterator[RowBlock]:

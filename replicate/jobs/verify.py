@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from replicate.config import Config
 from replicate.dumps.manifest import Header
-from replicate.errors import CorruptError
+from replicate.errors import CorruptError, WrongKeyError
 from replicate.jobs.fetching import fetch_chunk
 from replicate.jobs.opening import Library, open_library
 from replicate.jobs.progress import Progress
@@ -15,7 +15,10 @@ from replicate.jobs.progress import Progress
 
 @dataclass(slots=True)
 class VerifyReport:
-    """What was found of one dump: `problems` is empty where every byte is as it was written."""
+    """What was found of one dump: `problems` is empty where every byte is as it was written.
+
+    `locked` says why it could not be read at all: no key, or one that doesn't fit.
+    """
 
     name: str
     chunks: int = 0
@@ -23,10 +26,11 @@ class VerifyReport:
     plain_bytes: int = 0
     stored_bytes: int = 0
     problems: list[str] = field(default_factory=list)
+    locked: str | None = None
 
     @property
     def ok(self) -> bool:
-        return not self.problems
+        return not self.problems and self.locked is None
 
 
 def verify_dumps(
@@ -34,8 +38,8 @@ def verify_dumps(
 ) -> list[VerifyReport]:
     """Verify the dumps named, or all of them; a report each, and one for each damaged manifest.
 
-    Raises `NotFoundError` for a name that isn't there, and `WrongKeyError` where a dump can't be
-    opened with the configured key; damage is reported, not raised, so that all of it is found.
+    Raises `NotFoundError` for a name that isn't there. Damage, and a key that doesn't fit, are
+    reported, not raised, so that one dump hides no other.
     """
     with open_library(config, warn=progress.warn) as library:
         reports: list[VerifyReport] = []
@@ -63,6 +67,9 @@ def _verify(library: Library, header: Header, progress: Progress) -> VerifyRepor
         manifest, fmt = library.read(header)
     except CorruptError as error:
         report.problems.append(error.message)
+        return report
+    except WrongKeyError as error:
+        report.locked = error.message
         return report
     for chunk in manifest.body.chunks:
         try:

@@ -58,11 +58,6 @@ def build(name: str, options: Mapping[str, Any], *, kind: Kind, draw: Draw) -> T
     return cls(checked, kind=kind, draw=draw)
 
 
-def options_schema(name: str) -> dict[str, Any]:
-    """The JSON schema of a transformer's options. Raises `UsageError` if there is no such one."""
-    return _find(name).Options.model_json_schema()
-
-
 def _find(name: str) -> type[Rule]:
     found = _BY_NAME.get(name)
     if found is not None:

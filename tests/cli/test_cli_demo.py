@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from replicate.cli.console import Console
-from replicate.cli.demo import MARKER, Place, _program
+from replicate.cli.demo import MARKER, _program
 from replicate.cli.demo_checks import search_originals
-from replicate.cli.demo_config import demo_config
+from replicate.cli.demo_config import Place, demo_config
 from replicate.cli.demo_data import write_production
 from replicate.config import load_config
 from replicate.errors import ReplicateError

@@ -31,7 +31,7 @@ def test_size(count: int | None, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.04, "0.0 s"), (9.9, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 00 s"), (7500, "2 h 05 min")],
+    [(0.04, "40 ms"), (9.9, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 00 s"), (7500, "2 h 05 min")],
 )
 def test_elapsed(seconds: float, text: str) -> None:
     assert formats.elapsed(seconds) == text

@@ -93,7 +93,7 @@ def test_a_target_that_is_not_empty(target: Path) -> None:
     make(target, "CREATE TABLE b(a); CREATE TABLE c(a); CREATE VIEW d AS SELECT 1;")
     destination = SQLiteDestination(target)
     assert not destination.is_empty()
-    assert destination.describe_contents() == "4 tables: b, c, d, …"
+    assert destination.describe_contents() == "4 tables and views: b, c, d, …"
     before = target.read_bytes()
     with pytest.raises(GuardError, match="is not empty: it holds 4 tables: b, c, d"):
         restore(target, wipe=False)

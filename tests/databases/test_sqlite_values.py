@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -120,7 +121,7 @@ def test_decoder_mirrors_encoder(
 @given(st.text("0123456789+-.eE infa\t\v\x1c\xa0_x٣", max_size=7))
 def test_text_that_looks_like_a_number_is_what_sqlite_converts(text: str) -> None:
     """Bare text is never what SQLite would store as a number, and tagged text always is."""
-    with sqlite3.connect(":memory:") as db:
+    with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE t(n NUMERIC)")
         db.execute("INSERT INTO t VALUES(?)", (text,))
         [[kind]] = db.execute("SELECT typeof(n) FROM t").fetchall()

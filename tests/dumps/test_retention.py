@@ -21,21 +21,6 @@ def header(name: str, age: timedelta) -> Header:
 HEADERS = [header(f"d{hours}", timedelta(hours=hours)) for hours in (3, 30, 1, 24, 100)]
 
 
-@pytest.mark.parametrize(
-    ("text", "hours"), [("0", 0), ("0h", 0), ("12h", 12), ("14d", 336), ("2w", 336), ("007d", 168)]
-)
-def test_ages(text: str, hours: int) -> None:
-    assert retention.parse_age(text) == timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "d", "14", "-1d", "1.5d", "1 d", "3m", "1y", "14D", "1d\n", "9999999d", "\u0661d"]
-)
-def test_what_is_no_age_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        retention.parse_age(text)
-
-
 def names(headers: list[Header]) -> list[str]:
     return [header.name for header in headers]
 

@@ -103,7 +103,6 @@ class SQLiteSnapshot:
             self.close()
             raise DatabaseError(f"{path} was replaced by another file while it was being opened")
         self._file = before
-        self._selection: Selection | None = None
 
     def close(self) -> None:
         self._undo.close()

@@ -33,8 +33,9 @@ _SHOWN_TABLES = 3
 class Contents:
     """What a target holds: the names of its tables and views, or None where there is no file."""
 
-    def __init__(self, names: list[str] | None) -> None:
+    def __init__(self, names: list[str] | None, *, views: bool = False) -> None:
         self._names = names
+        self._views = views
 
     @property
     def empty(self) -> bool:
@@ -42,13 +43,14 @@ class Contents:
 
     def __str__(self) -> str:
         if self._names is None:
-            return "nothing yet"
+            return "nothing"
         if not self._names:
             return "no tables"
         shown = ", ".join(self._names[:_SHOWN_TABLES])
         more = ", …" if len(self._names) > _SHOWN_TABLES else ""
         count = len(self._names)
-        return f"{count} table{'s' if count > 1 else ''}: {shown}{more}"
+        what = "tables and views" if self._views else "table" if count == 1 else "tables"
+        return f"{count} {what}: {shown}{more}"
 
 
 def contents(path: Path) -> Contents:
@@ -59,6 +61,8 @@ def contents(path: Path) -> Contents:
     try:
         if path.is_dir():
             raise GuardError(f"{path} is a directory, not a database")
+        if not path.parent.is_dir():
+            raise DatabaseError(f"there is no directory {path.parent}")
         if not path.exists():
             return Contents(None)
         if not path.is_file():
@@ -91,10 +95,10 @@ def _no_database(path: Path) -> GuardError:
 
 def _contents(connection: sqlite3.Connection) -> Contents:
     rows = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') "
+        "SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') "
         "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY name"
-    )
-    return Contents([name for (name,) in rows])
+    ).fetchall()
+    return Contents([name for name, _ in rows], views=any(view for _, view in rows))
 
 
 class Workspace:

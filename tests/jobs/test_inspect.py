@@ -1,0 +1,67 @@
+"""What is found before a journey, and what a verification goes on past."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replicate.jobs.create import create_dump
+from replicate.jobs.inspect import check
+from replicate.jobs.progress import Silent
+from replicate.jobs.verify import verify_dumps
+from tests.support.journey import make_project
+
+
+def _faults(conf: Path) -> list[str]:
+    warnings: list[str] = []
+    return [str(error) for error in check(conf, warn=warnings.append)]
+
+
+def test_a_sound_config(tmp_path: Path) -> None:
+    assert _faults(make_project(tmp_path, customers=5).conf) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("dev.db", "prod.db", "destination.connection_uri: prod is the database"),
+        ("dev.db", "live.db", "destination.connection_uri: .*protected by the pattern live"),
+        ("dev.db", "no/such/dev.db", "destination.connection_uri: .*no/such"),
+        ("sqlite:///", "postgres://", "source.connection_uri: PostgreSQL is not supported"),
+        ("/store", "/stroe", "datastore.local_disk: .*stroe"),
+        ("table: orders", "table: orders2", r"source.transformers\[1\].table: .*orders2"),
+    ],
+)
+def test_faults_are_found_with_their_place(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    project = make_project(tmp_path, customers=5)
+    text = project.conf.read_text()
+    assert old in text
+    project.conf.write_text(text.replace(old, new))
+    faults = _faults(project.conf)
+    assert faults
+    with pytest.raises(AssertionError, match=f"conf.yaml:[0-9]+: {fault}"):
+        raise AssertionError("\n".join(faults))
+
+
+def test_a_dump_that_no_key_opens_hides_no_other(tmp_path: Path) -> None:
+    project = make_project(tmp_path, customers=5)
+    create_dump(project.config(), name="mine", progress=Silent())
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace("open sesame", "close sesame"))
+    create_dump(project.config(), name="theirs", new_key=True, progress=Silent())
+    project.conf.write_text(text)
+    found = {r.name: r for r in verify_dumps(project.config(), None, progress=Silent())}
+    assert found["mine"].ok
+    assert found["theirs"].locked
+    assert not found["theirs"].problems
+    done = project.run("dump", "verify", "--all")
+    assert done.returncode == 3
+    assert "no key fits" in done.stdout
+    assert "1 of 2 dumps is not to be opened" in done.stderr
+
+
+def test_no_more_processes_than_tasks(tmp_path: Path) -> None:
+    project = make_project(tmp_path, customers=5)
+    manifest = create_dump(project.config(), jobs=64, progress=Silent())
+    assert manifest.header.totals.rows == 5 + 25 + 25
