@@ -203,7 +203,12 @@ class Destination(Protocol):
 
     @property
     def name(self) -> str:
-        """The database's name, fit to be shown, and what protected names are matched against."""
+        """The database's name, fit to be shown."""
+        ...
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that it may be called: what protected names are matched against."""
         ...
 
     def fingerprint(self) -> frozenset[str]: ...

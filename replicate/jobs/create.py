@@ -20,7 +20,7 @@ from replicate.databases.base import Selection, Source, Table
 from replicate.databases.registry import open_source
 from replicate.datastores.base import Datastore
 from replicate.dumps.catalog import Catalog
-from replicate.dumps.chunks import ChunkFormat, run_prefix
+from replicate.dumps.chunks import ChunkFormat, chunk_key, run_prefix
 from replicate.dumps.keyring import KeyRing
 from replicate.dumps.manifest import (
     Body,
@@ -163,7 +163,9 @@ def create_dump(
             progress=progress,
         )
         with _taking_back(library.store, sealing.format.run_id, BaseException):
-            manifest = run.manifest(dumping.run(selection))
+            chunks = dumping.run(selection)
+            _refuse_lost_chunks(library.store, sealing.format, chunks)
+            manifest = run.manifest(chunks)
         # From here on only a lost race proves that no manifest names the chunks.
         with _taking_back(library.store, sealing.format.run_id, ConflictError):
             library.catalog.add(manifest, sealing.data_key)
@@ -196,6 +198,18 @@ def _masking_key(config: Config) -> bytes:
     if config.masking_key is None:
         return keys.random_key()
     return keys.masking_root(config.masking_key.get_secret_value())
+
+
+def _refuse_lost_chunks(store: Datastore, fmt: ChunkFormat, chunks: list[ChunkRecord]) -> None:
+    """One listing, so that no manifest names what somebody has cleared away meanwhile."""
+    stored = {info.key: info.size for info in store.list(run_prefix(fmt.run_id))}
+    for chunk in chunks:
+        key = chunk_key(fmt, chunk.number)
+        if stored.get(key) != chunk.stored_size:
+            raise ConflictError(
+                f"the chunk {key} was stored and is not there any more",
+                hint="something else removes objects from the datastore; then run this again",
+            )
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def refuse_source(destination: Destination, source: Iterable[str]) -> None:
 def refuse_protected(settings: DestinationConfig, destination: Destination) -> None:
     """No flag goes past this: the name has to leave the list in the config."""
     for pattern in settings.protected_names:
-        if fnmatch.fnmatchcase(destination.name.lower(), pattern.lower()):
+        if any(fnmatch.fnmatchcase(n.lower(), pattern.lower()) for n in destination.names):
             raise GuardError(
                 f"the destination's name {destination.name} is protected by the pattern {pattern}",
                 hint="destination.protected_names lists the names that are never restored into",

@@ -68,9 +68,14 @@ def tagged(
     replacement is written as an integer of 64 bits, a real if it is written as a number, and a
     blob if the replacement says that it is `binary`; all else becomes text.
     """
-    if tag == _BLOB and binary:
-        return _join(pa.scalar(b"\\B", pa.binary()), _hexadecimal(values))
     text = pa.scalar(b"\\T", pa.binary())
+    if tag == _BLOB:
+        # What is left of a blob may be no text, which not every database can hold.
+        blobs = pa.array([binary] * len(values)) if binary else pc.invert(_is_utf8(values))
+        if not pc.any(blobs).as_py():
+            return _join(text, fields)
+        prefix = pc.if_else(blobs, pa.scalar(b"\\B", pa.binary()), text)
+        return _join(prefix, pc.if_else(blobs, _hexadecimal(values), fields))
     if tag == _INTEGER:
         fits = _is_int64(values)
     elif tag == _REAL:
@@ -94,6 +99,24 @@ def _is_int64(values: pa.BinaryArray) -> pa.BooleanArray:
         small = [-(2**63) <= int(value or 0) < 2**63 for value in values.filter(edge).to_pylist()]
         fits = pc.or_(fits, pc.replace_with_mask(edge, edge, pa.array(small, pa.bool_())))
     return fits
+
+
+def _is_utf8(values: pa.BinaryArray) -> pa.BooleanArray:
+    try:
+        values.cast(pa.string())
+    except pa.ArrowInvalid:
+        valid = [_decodes(value or b"") for value in values.to_pylist()]
+    else:
+        valid = [True] * len(values)
+    return pa.array(valid, pa.bool_())
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _hexadecimal(values: pa.BinaryArray) -> pa.BinaryArray:

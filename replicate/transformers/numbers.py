@@ -26,6 +26,9 @@ _NO_FINITE = re.compile(rb"(?i:[+-]?inf(inity)?|nan)")
 _EDGES = (5, 10, 19)
 """The digits of the largest integers of 16, 32 and 64 bits: there the first digit must not grow."""
 
+_ONE_AND_HUGE = re.compile(rb"[+-]?[0.]*1[0.]*[eE][+-]?[0-9]{3,}")
+"""A power of ten with an exponent of three digits: it has no digit that could be a smaller one."""
+
 _LONGEST = 1 << 16  # bytes; no database has a longer number
 
 
@@ -35,7 +38,8 @@ def put_numbers(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[n
     Digits are replaced from the first that is not 0 on; sign, point and exponent stay. The first
     of them never becomes 0, unless it is the only one. An integer of 5, 10 or 19 digits gets a
     first digit smaller than its own (or 1), so that it fits whatever column it came from; a number
-    with an exponent of three digits likewise. Infinity and NaN become small numbers.
+    with an exponent of three digits likewise. Infinity, NaN and powers of ten with such an exponent
+    become small numbers.
     """
     text = window(column)
     digit = is_digit(text)
@@ -44,6 +48,8 @@ def put_numbers(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[n
     fits = np.array([match is not None for match in matches], np.bool_)[shape]
     fits &= column.length == np.array([len(form) for form in forms])[shape]
     huge = np.array([_has_huge_exponent(match) for match in matches], np.bool_)[shape]
+    if huge.any():
+        fits &= ~(huge & _is_power_of_ten(column))
     near_edge = np.array([_is_near_edge(match) for match in matches], np.bool_)[shape] | huge
 
     # The digits to replace: those of the mantissa, without its leading zeros.
@@ -76,6 +82,11 @@ def put_numbers(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[n
     return _put_long(column, seeds, result, np.flatnonzero(~fits & (column.length > 0)))
 
 
+def _is_power_of_ten(column: Column) -> npt.NDArray[np.bool_]:
+    values = (value or b"" for value in column.values())
+    return np.array([_ONE_AND_HUGE.fullmatch(value) is not None for value in values], np.bool_)
+
+
 def _has_huge_exponent(match: re.Match[bytes] | None) -> bool:
     return match is not None and match[3] is not None and len(match[3]) >= 3
 
@@ -95,12 +106,12 @@ def _put_long(
     for row in rows[column.length[rows] <= _LONGEST].tolist():
         start = int(column.start[row])
         value = column.data[start : start + int(column.length[row])].tobytes()
-        if _NUMBER.fullmatch(value):
-            done.append(row)
-            values.append(_long_number(value, seeds[row].tobytes()))
-        elif _NO_FINITE.fullmatch(value):
+        if _NO_FINITE.fullmatch(value) or _ONE_AND_HUGE.fullmatch(value):
             done.append(row)
             values.append(b"%d.%d" % (seeds[row, 0] % 10, seeds[row, 1] % 10))
+        elif _NUMBER.fullmatch(value):
+            done.append(row)
+            values.append(_long_number(value, seeds[row].tobytes()))
     if done:
         chosen = np.array(done, np.intp)
         result.put(chosen, strings(values), np.arange(len(done), dtype=np.int32))

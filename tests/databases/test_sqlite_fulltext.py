@@ -197,3 +197,40 @@ class Masked:
     def read(self, piece: object) -> list[object]:
         blocks = self._snapshot.read(piece)  # type: ignore[attr-defined]  # a snapshot
         return [replace(b, text=b.text.replace(b"zebra secretword", b"okapi")) for b in blocks]
+
+
+LEAKS = {
+    "over a view of it": (
+        "CREATE VIEW v AS SELECT id, body FROM notes;"
+        "CREATE VIRTUAL TABLE f USING fts5(body, content='v', content_rowid='id');"
+        "INSERT INTO f(f) VALUES('rebuild')"
+    ),
+    "without content": (
+        "CREATE VIRTUAL TABLE f USING fts5(body, content='');"
+        "INSERT INTO f(rowid, body) SELECT id, body FROM notes"
+    ),
+    "by a trigger": (
+        "CREATE VIRTUAL TABLE f USING fts5(body);"
+        "CREATE TRIGGER t AFTER INSERT ON notes BEGIN"
+        " INSERT INTO f(rowid, body) VALUES(new.id, new.body); END;"
+        "INSERT INTO notes VALUES(2, 'quagga')"
+    ),
+}
+
+
+@pytest.mark.parametrize("feed", LEAKS.values(), ids=LEAKS)
+@pytest.mark.parametrize("masked", [{}, {("main", "other"): frozenset({"a"})}])
+def test_an_index_of_a_skipped_table_is_refused(
+    tmp_path: Path, feed: str, masked: dict[tuple[str, str], frozenset[str]]
+) -> None:
+    source = make(
+        tmp_path / "source.db",
+        "CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT); CREATE TABLE other(a);"
+        f"INSERT INTO notes VALUES(1, 'zebra'); {feed}",
+    )
+    with closing(SQLiteSource(source).open()) as snapshot:
+        tables = tuple(table for table in snapshot.schema().tables if table.name != "notes")
+        selection = Selection(tables, frozenset({("main", "notes")}), masked)
+        with pytest.raises(DatabaseError, match="index f may hold") as caught:
+            snapshot.dumped_tables(selection)
+    assert "source.skip" in (caught.value.hint or "")

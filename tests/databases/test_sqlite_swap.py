@@ -95,7 +95,7 @@ def test_a_target_that_is_not_empty(target: Path) -> None:
     assert not destination.is_empty()
     assert destination.describe_contents() == "4 tables and views: b, c, d, …"
     before = target.read_bytes()
-    with pytest.raises(GuardError, match="is not empty: it holds 4 tables: b, c, d"):
+    with pytest.raises(GuardError, match="is not empty: it holds 4 tables and views: b, c, d"):
         restore(target, wipe=False)
     assert target.read_bytes() == before
     assert files(target.parent) == {"target.db"}

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from replicate.databases.base import Selection
+from replicate.dumps.manifest import ChunkRecord
+from replicate.errors import ConflictError
 from replicate.jobs.create import create_dump
+from replicate.jobs.dumping import Dumping
 from replicate.jobs.inspect import check
 from replicate.jobs.progress import Silent
 from replicate.jobs.verify import verify_dumps
@@ -65,3 +69,39 @@ def test_no_more_processes_than_tasks(tmp_path: Path) -> None:
     project = make_project(tmp_path, customers=5)
     manifest = create_dump(project.config(), jobs=64, progress=Silent())
     assert manifest.header.totals.rows == 5 + 25 + 25
+
+
+@pytest.mark.parametrize("name", ["prod.sqlite.db", "prod.db.bak", "PROD.db", "link.db"])
+def test_protected_by_any_name(tmp_path: Path, name: str) -> None:
+    project = make_project(tmp_path, customers=5)
+    (tmp_path / "link.db").symlink_to(tmp_path / "production.db")
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace(str(project.target), str(tmp_path / name)))
+    [fault] = _faults(project.conf)
+    assert "protected by the pattern" in fault
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_what_stands_beside_the_source_is_the_source(tmp_path: Path, end: str) -> None:
+    project = make_project(tmp_path, customers=5)
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace(str(project.target), f"{project.source}{end}"))
+    [fault] = _faults(project.conf)
+    assert "is the database that the dump was made from" in fault
+
+
+def test_chunks_that_are_cleared_away_meanwhile_stop_the_dump(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(tmp_path, customers=5)
+    run = Dumping.run
+
+    def and_lose_one(dumping: Dumping, selection: Selection) -> list[ChunkRecord]:
+        chunks = run(dumping, selection)
+        next((project.store / "chunks").glob("*/*")).unlink()
+        return chunks
+
+    monkeypatch.setattr(Dumping, "run", and_lose_one)
+    with pytest.raises(ConflictError, match="is not there any more"):
+        create_dump(project.config(), progress=Silent())
+    assert [key for key in project.objects() if key.startswith(("chunks/", "dumps/"))] == []

@@ -78,6 +78,10 @@ def reference_field(field: bytes, kind: Kind, function: Scalar) -> bytes:
         if not re.fullmatch(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", outcome):
             tag = b"T"
     elif tag == b"B":
+        try:
+            outcome.decode()
+        except UnicodeDecodeError:
+            return b"\\B" + outcome.hex().encode()
         tag = b"T"
     return (b"\\" + tag if tag else b"") + escaped(outcome)
 

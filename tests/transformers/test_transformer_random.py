@@ -116,3 +116,9 @@ def test_random_blobs_have_as_many_bytes() -> None:
     assert made.transform(Column.of(values, Kind.BINARY)).binary
     blob = Masker(1, [Mask(0, Kind.BINARY, made, "t.c")]).mask(b"\\B00ff00\ntext\n")
     assert re.fullmatch(rb"\\B[0-9a-f]{6}\n[0-9A-Za-z]{4}\n", blob)
+
+
+@pytest.mark.parametrize("value", [b"1e+150", b"1e-200", b"-1e+308", b"1.0e+150", b"1e+300"])
+def test_a_huge_power_of_ten_never_stays(value: bytes) -> None:
+    replaced = one("random", value, Kind.REAL)
+    assert float(replaced) != float(value)

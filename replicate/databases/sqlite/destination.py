@@ -34,6 +34,7 @@ class SQLiteDestination:
     engine = "sqlite"
 
     def __init__(self, path: Path) -> None:
+        self._given = path
         self._path = path.resolve()  # a symbolic link stays, and the file it leads to is replaced
         self._workspace: Workspace | None = None
         self._connection: sqlite3.Connection | None = None
@@ -47,6 +48,15 @@ class SQLiteDestination:
         """The file's name, less an ending that only says that it is a database."""
         path = self._path
         return path.stem if path.suffix.lower() in _SUFFIXES else path.name
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The name as given and the one it leads to, whole and less each of its endings."""
+        found = set()
+        for path in (self._given, self._path):
+            parts = path.name.split(".")
+            found |= {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+        return frozenset(found - {""})
 
     def fingerprint(self) -> frozenset[str]:
         return fingerprint(self._path)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import socket
 from pathlib import Path
+from typing import Final
+
+SIDE_FILES: Final = ("-wal", "-shm", "-journal")
+"""What SQLite may keep beside a database file, by the ends of the names."""
 
 
 def fingerprint(path: Path) -> frozenset[str]:
@@ -17,6 +21,10 @@ def fingerprint(path: Path) -> frozenset[str]:
     file = identity(path)
     if file is not None:
         facets.add(_facet("file", *map(str, file)))
+    for end in SIDE_FILES:
+        # What SQLite keeps beside a database is a part of it.
+        if path.name.endswith(end) and path.name != end:
+            facets |= fingerprint(path.with_name(path.name.removesuffix(end)))
     return frozenset(facets)
 
 

@@ -44,6 +44,7 @@ class ScriptDestination:
 
     engine = "sqlite"
     name = "script"
+    names = frozenset({"script"})
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from replicate.databases.base import Selection
 from replicate.databases.sqlite.schema import SCHEMA, Catalog, Entry
-from replicate.databases.sqlite.sql import literal, quote, text_literal, tokens
+from replicate.databases.sqlite.sql import describe, literal, quote, text_literal, tokens
 from replicate.databases.sqlite.values import CODECS
 from replicate.errors import DatabaseError
 
@@ -50,8 +51,8 @@ class Extent:
 def extent(catalog: Catalog, selection: Selection) -> Extent:
     """Follow from the selected tables to what belongs to them.
 
-    Raises `DatabaseError` for a full-text index that may hold values of masked columns, and for a
-    virtual table that is selected without the tables that hold its rows.
+    Raises `DatabaseError` for a full-text index that may hold values of masked columns or of
+    skipped tables, and for a virtual table that is selected without the tables that hold its rows.
     """
     skipped = {name.lower() for schema, name in selection.skipped if schema == SCHEMA}
     masked = {
@@ -68,9 +69,9 @@ def extent(catalog: Catalog, selection: Selection) -> Extent:
         content = None if virtual.module == "fts3" else virtual.option("content")
         if content and content.lower() in skipped:
             skipped.add(name)  # an index of a table that isn't there
-        elif name in skipped or not masked:
+        elif name in skipped or not (masked or skipped):
             continue
-        elif _is_fed_by_masked(catalog, virtual, content, masked):
+        elif _is_fed_by_masked(catalog, virtual, content, masked, skipped):
             rebuilt.add(name)
     unread = {entry.name.lower() for entry in catalog.virtuals}
     for shadow, owner in catalog.shadows.items():
@@ -87,21 +88,45 @@ def extent(catalog: Catalog, selection: Selection) -> Extent:
 
 
 def _is_fed_by_masked(
-    catalog: Catalog, virtual: Entry, content: str | None, masked: Mapping[str, object]
+    catalog: Catalog,
+    virtual: Entry,
+    content: str | None,
+    masked: Mapping[str, object],
+    skipped: AbstractSet[str],
 ) -> bool:
+    """Whether an index is to be built anew.
+
+    Raises `DatabaseError` where it may hold what is masked or skipped, and can't be built anew.
+    """
     if content is None:
         own = f"{virtual.name}_content".lower()
-        if own in catalog.by_name:
-            return own in masked
+        if own in masked:
+            return True
+        if own in catalog.by_name and not _is_written_by_trigger(
+            catalog, virtual, skipped | masked.keys()
+        ):
+            return False
     elif content.lower() in catalog.by_name:
-        source = catalog.by_name[content.lower()]
-        # Which tables a view or a virtual table shows is unknown. Any masked one may be among
-        # them, and an index that is built anew holds nothing else in any case.
-        return source not in catalog.tables or content.lower() in masked
+        if catalog.by_name[content.lower()] in catalog.tables:
+            return content.lower() in masked
+        # Which tables a view or a virtual table shows is unknown. An index that is built anew
+        # holds nothing but what is restored; but it can't be where a table of the view is missing.
+        if not skipped:
+            return True
     raise DatabaseError(
-        f"the full-text index {virtual.name} may hold values of masked columns, and has no table "
-        "of its own to be built from again",
+        f"the full-text index {virtual.name} may hold values of masked columns or of skipped "
+        "tables, and can't be built again without them",
         hint=f"leave it out: add the table {virtual.name} to source.skip",
+    )
+
+
+def _is_written_by_trigger(catalog: Catalog, virtual: Entry, withheld: AbstractSet[str]) -> bool:
+    """Whether a trigger on a masked or a skipped table copies what it sees into the index."""
+    return any(
+        trigger.type == "trigger"
+        and trigger.table.lower() in withheld
+        and virtual.name.lower() in describe(trigger.sql).mentions
+        for trigger in catalog.others
     )
 
 

@@ -17,14 +17,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Final
 
 from replicate.databases.sqlite.connection import HEADER, connect, errors_of
-from replicate.databases.sqlite.identity import identity
+from replicate.databases.sqlite.identity import SIDE_FILES, identity
 from replicate.errors import ConflictError, DatabaseError, GuardError
-
-SIDE_FILES: Final = ("-wal", "-shm", "-journal")
-"""What SQLite may keep beside a database file, by the ends of the names."""
 
 _LOCK_SECONDS = 2.0
 _SHOWN_TABLES = 3
