@@ -14,10 +14,12 @@ ROOM = "ulimit -f 48"
 
 
 def _run_without_room(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # Measuring coverage would write files of its own, and complain.
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
     command = [sys.executable, "-m", "replicate", "-c", str(project.conf), *arguments]
     return subprocess.run(
         ["/bin/sh", "-c", f'{ROOM}; trap "" XFSZ; exec "$0" "$@"', *command],
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        env=plain | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,

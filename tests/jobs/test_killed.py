@@ -70,11 +70,16 @@ def test_create(tmp_path: Path, encrypted: bool) -> None:
     _all_whole(project)
 
 
+def _many_chunks(folder: Path) -> Project:
+    """A project whose dump is work for several processes."""
+    project = make_project(folder, customers=6000)
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace("source:\n", "source:\n  chunk_size: 64KiB\n"))
+    return project
+
+
 def test_create_by_several_processes(tmp_path: Path) -> None:
-    project = make_project(tmp_path, customers=6000)
-    project.conf.write_text(
-        project.conf.read_text().replace("source:\n", "source:\n  chunk_size: 64KiB\n")
-    )
+    project = _many_chunks(tmp_path)
     chunks = project.store / "chunks"
     for name, enough in (("first", 1), ("second", 4), ("third", 9)):
         process = project.start("dump", "create", "--name", name, "--jobs", "2")
@@ -91,7 +96,7 @@ def test_create_by_several_processes(tmp_path: Path) -> None:
 
 
 def test_workers_end_with_a_killed_coordinator(tmp_path: Path) -> None:
-    project = make_project(tmp_path, customers=6000)
+    project = _many_chunks(tmp_path)
     process = project.start("dump", "create", "--jobs", "2")
     family: list[psutil.Process] = []
     while len(family) < 3 and process.poll() is None:
