@@ -119,9 +119,9 @@ class Workplace:
     def started(self, *args: str, **how: Any) -> Iterator[subprocess.Popen[str]]:
         """The same, while it runs; over when the block is."""
         command = [*PROGRAM, "-c", str(self.config), *args]
-        with subprocess.Popen(
-            command, cwd=self.directory, env=environment(), text=True, **how
-        ) as process:
+        # Such a process is about to get a signal, which may come in the middle of the measuring.
+        plain = {k: v for k, v in environment().items() if not k.startswith("COVERAGE")}
+        with subprocess.Popen(command, cwd=self.directory, env=plain, text=True, **how) as process:
             try:
                 yield process
             finally:
