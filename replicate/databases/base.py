@@ -59,7 +59,6 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     rows: int | None = None
     bytes: int | None = None
-    strict_types: bool = False
     maskable: bool = True
     note: str = ""
     part_of: str = ""

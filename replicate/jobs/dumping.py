@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
 from typing import TypeVar
 
 from replicate.databases.base import RowBlock, Selection, Slice, Snapshot, Table
@@ -102,15 +103,19 @@ class Dumping:
             raise
         return processes
 
-    def _slices(self) -> Iterator[tuple[int, Slice]]:
+    @cached_property
+    def _slices(self) -> list[tuple[int, Slice]]:
+        """Every table's pieces, cut once: a source samples its tables to cut them."""
         target = self._setup.chunk_size * CHUNKS_A_SLICE
-        for index, table in enumerate(self._tables):
-            for piece in self._snapshot.slices(table, target):
-                yield index, piece
+        return [
+            (index, piece)
+            for index, table in enumerate(self._tables)
+            for piece in self._snapshot.slices(table, target)
+        ]
 
     def _sliced(self) -> Iterator[Task]:
         """Slices of big tables one by one, small tables together up to a chunk."""
-        return map(SliceTask, _grouped(self._slices(), self._expected, self._setup.chunk_size))
+        return map(SliceTask, _grouped(self._slices, self._expected, self._setup.chunk_size))
 
     def _expected(self, piece: Slice) -> int:
         # A slice with a token is a part of a table that was too big for one.
@@ -119,9 +124,7 @@ class Dumping:
     def _fed(self) -> Iterator[Task]:
         """Rows read here, as many as fill a chunk at a time."""
         blocks = (
-            (index, block)
-            for index, piece in self._slices()
-            for block in self._snapshot.read(piece)
+            (index, block) for index, piece in self._slices for block in self._snapshot.read(piece)
         )
         return map(BlockTask, _grouped(blocks, _length, self._setup.chunk_size))
 

@@ -141,7 +141,6 @@ class SQLiteSnapshot:
             primary_key=reader.primary_key,
             unique=reader.unique,
             foreign_keys=reader.foreign_keys,
-            strict_types=reader.strict,
         )
         key = reader.layout.key
         if key is not None:
