@@ -296,11 +296,19 @@ def prune(session: Session, *, orphans: bool, grace: timedelta, dry_run: bool) -
 class _Restore(LazyGroup):
     lazy: ClassVar = {
         "remote": ("replicate.cli.restore:remote", "Restore into the configured destination."),
-        "local": ("replicate.cli.restore:local", "Not supported by this version yet."),
+        "local": (
+            "replicate.cli.restore_local:local",
+            "Restore into a new container of this machine.",
+        ),
     }
 
 
-@dump.group(cls=_Restore, epilog="replicate dump restore remote -v latest")
+@dump.group(
+    cls=_Restore,
+    epilog="""\
+replicate dump restore remote -v latest
+replicate dump restore local -v latest""",
+)
 def restore() -> None:
     """Restore a dump into another database, or as an SQL script."""
 

@@ -72,11 +72,14 @@ def table_json(table: Table) -> dict[str, Any]:
         "foreign_keys": [
             {
                 "columns": list(key.columns),
+                "ref_schema": key.ref_schema or table.schema,
                 "ref_table": key.ref_table,
                 "ref_columns": list(key.ref_columns),
             }
             for key in table.foreign_keys
         ],
+        "partitioned": table.partitioned,
+        "inherits": [{"schema": schema, "name": name} for schema, name in table.inherits],
         "maskable": table.maskable,
         "note": table.note or None,
         "columns": [

@@ -1,6 +1,8 @@
-"""`replicate dump restore`: a dump into another database, or onto stdout as SQL."""
+"""`replicate dump restore remote`: a dump into another database, or onto stdout as SQL."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +11,11 @@ from replicate.cli.dump import DumpName
 from replicate.cli.formats import elapsed, local_time, plural, size
 from replicate.cli.reports import header_json
 from replicate.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from replicate.jobs.restore import RestoreOptions
 
 
 @click.command(
@@ -33,7 +40,20 @@ replicate dump restore remote -v latest --output > dump.sql""",
     "--tables", multiple=True, metavar="A,B", help="Restore only these; may be given again."
 )
 @click.option(
-    "--wipe", is_flag=True, help="Replace all that the destination holds, also with --tables."
+    "--wipe",
+    is_flag=True,
+    help="Remove what is in the way: the tables that the dump makes, or all of a SQLite file.",
+)
+@click.option(
+    "--swap",
+    is_flag=True,
+    help="Restore beside the destination, and take its place when complete.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Connections.  [default: what conf.yaml says, or one a core]",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, change nothing.")
 @session_options(reports=True)
@@ -45,59 +65,46 @@ def remote(
     output: bool,
     tables: tuple[str, ...],
     wipe: bool,
+    swap: bool,
+    jobs: int | None,
     dry_run: bool,
 ) -> None:
     """Restore a dump into the destination of conf.yaml.
 
     A destination that is the dump's own source, that has a protected name, or that is not empty
-    (without --wipe) is refused with 14. What it held stays usable until the restore is complete.
+    (without --wipe) is refused with 14. With --swap, and always with SQLite, what it held stays
+    usable until the restore is complete.
     With --output and --json, errors are JSON and stdout is still SQL.
     """
-    if output and (wipe or dry_run):
-        raise UsageError(
-            f"--output writes to stdout alone, so {'--wipe' if wipe else '--dry-run'} has no "
-            "meaning beside it"
-        )
-    chosen = _split(tables)
+    for flag, given in (("--wipe", wipe), ("--swap", swap), ("--dry-run", dry_run)):
+        if output and given:
+            raise UsageError(f"--output writes to stdout alone, so {flag} has no meaning beside it")
+    from replicate.jobs.restore import RestoreOptions
+
+    options = RestoreOptions(table_names(tables), wipe=wipe, swap=swap, jobs=jobs)
     if output:
-        _write_script(session, value, chosen)
+        write_script(session, value, options.tables)
     elif dry_run:
-        _print_plan(session, value, chosen, wipe=wipe)
+        _print_plan(session, value, options)
     else:
-        _restore(session, value, chosen, wipe=wipe)
+        _restore(session, value, options)
 
 
-@click.command(cls=Command, epilog="replicate dump restore remote -v latest")
-@click.option("-v", "--value", hidden=True)
-@click.option("-o", "--output", is_flag=True, hidden=True)
-@click.option("-t", "--tag", hidden=True)
-@click.option("-p", "--port", hidden=True)
-@click.option("-r", "--remove", is_flag=True, hidden=True)
-@click.option("-i", "--image", hidden=True)
-@session_options()
-def local(**_options: object) -> None:
-    """Restore into a container of this machine: not supported by this version yet."""
-    raise UsageError(
-        "`dump restore local` is not supported by this version yet",
-        hint="start the database yourself, name it as destination in conf.yaml, and use "
-        "`replicate dump restore remote`",
-    )
-
-
-def _split(tables: tuple[str, ...]) -> list[str]:
+def table_names(tables: tuple[str, ...]) -> list[str]:
+    """The names that --tables was given. Raises `UsageError` where one of them is empty."""
     names = [name.strip() for given in tables for name in given.split(",")]
     if not all(names):
         raise UsageError("--tables takes names with commas between them", hint="--tables a,b")
     return names
 
 
-def _restore(session: Session, value: str, tables: list[str], *, wipe: bool) -> None:
+def _restore(session: Session, value: str, options: RestoreOptions) -> None:
     from replicate.jobs.restore import restore_dump
 
     console = session.console
     config = session.config("datastore", "destination", "encryption_key")
     with console.progress() as progress:
-        report = restore_dump(config, value, tables=tables, wipe=wipe, progress=progress)
+        report = restore_dump(config, value, options, progress=progress)
         progress.done(
             f"{plural(report.rows, 'row')} of {plural(report.tables, 'table')} of {report.name}, "
             f"{size(report.bytes)}, restored into {report.target} in {elapsed(report.seconds)}"
@@ -115,13 +122,13 @@ def _restore(session: Session, value: str, tables: list[str], *, wipe: bool) -> 
         )
 
 
-def _print_plan(session: Session, value: str, tables: list[str], *, wipe: bool) -> None:
+def _print_plan(session: Session, value: str, options: RestoreOptions) -> None:
     from replicate.jobs.restore import plan_restore
 
     console = session.console
     config = session.config("datastore", "destination", "encryption_key")
     with console.progress() as progress:
-        plan = plan_restore(config, value, tables=tables, wipe=wipe, progress=progress)
+        plan = plan_restore(config, value, options, progress=progress)
     if console.json:
         console.print_json(
             {
@@ -129,21 +136,22 @@ def _print_plan(session: Session, value: str, tables: list[str], *, wipe: bool) 
                 "target": plan.target,
                 "engine": plan.engine,
                 "holds": plan.holds,
-                "wipes": plan.wipes,
+                "drops": plan.drops,
                 "tables": [{"name": table.qualified, "rows": table.rows} for table in plan.tables],
             }
         )
         return
     console.print(f"dump      {plan.header.name}, made {local_time(plan.header.created_at)}")
     console.print(f"target    {plan.target} ({plan.engine}), which holds {plan.holds}")
-    if plan.wipes:
-        console.print("wipe      all that the target holds goes, whichever tables are restored")
+    if plan.drops:
+        console.print(f"wipe      {plan.drops}")
     for table in plan.tables:
         console.print(f"table     {table.qualified}: {plural(table.rows, 'row')}")
     console.note("nothing was changed")
 
 
-def _write_script(session: Session, value: str, tables: list[str]) -> None:
+def write_script(session: Session, value: str, tables: Sequence[str]) -> None:
+    """The dump onto stdout, as SQL."""
     from replicate.jobs.restore import restore_script
 
     console = session.console

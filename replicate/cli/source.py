@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from replicate.cli.commands import Command, Group, Session, pass_session, session_options
+from replicate.cli.formats import plural, size, width
 from replicate.cli.reports import table_json
 
 if TYPE_CHECKING:
+    from replicate.cli.console import Console
     from replicate.databases.base import ColumnInfo, Table
 
 
@@ -33,29 +35,50 @@ def schema(session: Session) -> None:
     if not tables:
         console.note("the source has no tables")
         return
-    console.print_table(
-        ("DATABASE", "TABLE", "COLUMN", "TYPE", "NULL", "KEY"),
-        [
-            (
-                table.schema,
-                table.name,
-                column.name,
-                column.type or "-",
-                "yes" if column.nullable else "no",
-                _keys(table, column) or "-",
-            )
-            for table in tables
-            for column in table.columns
-        ],
-        "<<<<<<",
-    )
+    for schema in dict.fromkeys(table.schema for table in tables):
+        console.print(schema)
+        for table in tables:
+            if table.schema == schema:
+                _print_table(console, table)
     for table in tables:
         if not table.maskable:
             console.note(f"{table.qualified} can't be masked: {table.note}")
 
 
-def _keys(table: Table, column: ColumnInfo) -> str:
-    """What constrains the column, in a few words."""
+def _print_table(console: Console, table: Table) -> None:
+    """A table and its columns, indented below its schema."""
+    console.print(f"  {table.name}  {_extent(table)}".rstrip())
+    columns = [column for column in table.columns if not column.hidden]
+    names = max((width(column.name) for column in columns), default=0)
+    types = max((width(column.type) for column in columns), default=0)
+    for column in columns:
+        name = column.name + " " * (names - width(column.name))
+        kind = column.type + " " * (types - width(column.type))
+        console.print(f"    {name}  {kind}  {_constraints(table, column)}".rstrip())
+
+
+def _extent(table: Table) -> str:
+    """How much the table holds, as estimated, and whose rows these are."""
+    words = []
+    if table.partitioned:
+        words.append("partitioned")
+    elif table.rows is not None:
+        words.append(f"about {plural(table.rows, 'row')}")
+        if table.bytes is not None:
+            words.append(size(table.bytes))
+    if table.inherits:
+        schema, parent = table.inherits[0]
+        words.append(f"of {parent}" if schema == table.schema else f"of {schema}.{parent}")
+    return ", ".join(words)
+
+
+def _constraints(table: Table, column: ColumnInfo) -> str:
+    words = [] if column.nullable else ["not null"]
+    return ", ".join([*words, *_keys(table, column)])
+
+
+def _keys(table: Table, column: ColumnInfo) -> list[str]:
+    """Which keys the column is a part of, in a few words each."""
     words = []
     if column.name in table.primary_key:
         words.append("primary")
@@ -66,7 +89,8 @@ def _keys(table: Table, column: ColumnInfo) -> str:
             place = key.columns.index(column.name)
             # A reference without columns is to the other table's primary key.
             to = f".{key.ref_columns[place]}" if place < len(key.ref_columns) else ""
-            words.append(f"-> {key.ref_table}{to}")
+            schema = f"{key.ref_schema}." if key.ref_schema not in (None, table.schema) else ""
+            words.append(f"-> {schema}{key.ref_table}{to}")
     if column.generated:
         words.append("generated")
-    return ", ".join(words)
+    return words

@@ -19,6 +19,7 @@ from replicate.config.models import (
     LocalDiskConfig,
     SourceConfig,
     TableName,
+    TablePattern,
     TableRule,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "LocalDiskConfig",
     "SourceConfig",
     "TableName",
+    "TablePattern",
     "TableRule",
     "check_config",
     "load_config",

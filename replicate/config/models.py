@@ -76,6 +76,16 @@ class TableName(ConfigModel):
     table: Text = Field(description="The name of the table, exactly.")
 
 
+class TablePattern(TableName):
+    """Tables of the source: one by its name, or all that fit a pattern."""
+
+    database: Text = Field(
+        description="The database as the engine calls it: PostgreSQL's schema, SQLite's `main`; "
+        "* and ? match anything."
+    )
+    table: Text = Field(description="The name of the table; * and ? match anything.")
+
+
 class ColumnRule(ConfigModel):
     """How one column is masked."""
 
@@ -190,11 +200,14 @@ class SourceConfig(ConfigModel):
     transformers: list[TableRule] = Field(
         default_factory=list, description="What is masked, table by table."
     )
-    skip: list[TableName] = Field(
+    skip: list[TablePattern] = Field(
         default_factory=list, description="Tables that are left out of the dump."
     )
-    only_tables: list[TableName] = Field(
+    only_tables: list[TablePattern] = Field(
         default_factory=list, description="If any are named, all other tables are left out."
+    )
+    schema_only_tables: list[TablePattern] = Field(
+        default_factory=list, description="Tables that are dumped without their rows."
     )
     database_subset: DatabaseSubset | None = Field(
         default=None, description="Dump a part of the database that fits together."
@@ -206,6 +219,22 @@ class SourceConfig(ConfigModel):
         default=16 * MIB,
         description="Text in a chunk before compression, 64KiB to 1GiB. By default 16MiB.",
     )
+    slice_size: Size | None = Field(
+        default=None,
+        description="About how much of a big table one worker takes at a time, 64KiB to 1GiB. "
+        "By default four chunks.",
+    )
+    pg_bin_path: OptionalText = Field(
+        default=None,
+        description="The directory of PostgreSQL's programs (pg_dump). By default the newest "
+        "that this machine has.",
+    )
+
+    @property
+    def target_slice(self) -> int:
+        """Bytes of a table that one worker takes at a time: `slice_size`, or its default."""
+        # With fewer chunks a slice, too many of them would be the small last one of theirs.
+        return self.slice_size or 4 * self.chunk_size
 
     @property
     def compression_level(self) -> int | None:
@@ -320,6 +349,19 @@ class DestinationConfig(ConfigModel):
     )
     jobs: Jobs | None = Field(
         default=None, description="Connections of a restore, 1 to 64. By default one a core."
+    )
+    owner: Switch = Field(
+        default=False,
+        description="Whether objects get the owners that they had. By default they are the role's "
+        "that restores.",
+    )
+    privileges: Switch = Field(
+        default=False, description="Whether what was granted in the source is granted again."
+    )
+    swap: Switch = Field(
+        default=False,
+        description="Whether to restore into a new database beside the target, which takes its "
+        "place when it is complete.",
     )
 
 

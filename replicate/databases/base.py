@@ -21,7 +21,8 @@ class ColumnInfo:
     """A column as declared. `generated` columns are computed by the database and never dumped.
 
     A `hidden` one travels with every row without being declared (SQLite's rowid), and can be
-    neither seen nor masked.
+    neither seen nor masked. `fixed` says why the values of this column alone can't be changed (it
+    decides which partition a row is in, say), and is empty where they can.
     """
 
     name: str
@@ -30,15 +31,20 @@ class ColumnInfo:
     nullable: bool = True
     generated: bool = False
     hidden: bool = False
+    fixed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """`columns` of the table that holds it refer to `ref_columns` of the table `ref_table`."""
+    """`columns` of the table that holds it refer to `ref_columns` of the table `ref_table`.
+
+    That one is in `ref_schema`, or in the same schema where this is None.
+    """
 
     columns: tuple[str, ...]
     ref_table: str
     ref_columns: tuple[str, ...]
+    ref_schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,10 @@ class Table:
     `bytes` are estimates where the engine has them. `maskable` is False where rows can't be
     changed one by one (an index kept as a table, say), with the reason in `note`. `part_of` names
     the virtual table whose rows this one keeps: they are dumped together or not at all.
+
+    `inherits` names, as (schema, name), the tables whose rows include this one's, the nearest
+    first: the partitioned tables above a partition, the parents of a child. What the config says
+    of those holds for this one as well. A `partitioned` table has no rows but its partitions'.
     """
 
     schema: str
@@ -62,6 +72,8 @@ class Table:
     maskable: bool = True
     note: str = ""
     part_of: str = ""
+    inherits: tuple[tuple[str, str], ...] = ()
+    partitioned: bool = False
 
     @property
     def qualified(self) -> str:
@@ -92,7 +104,8 @@ class Selection:
 
     `masked` maps a table's (schema, name) to the names of its masked columns. A source needs it
     for its schema sections: an index that holds copies of masked values has to be rebuilt.
-    `skipped` names tables that are left out altogether, definition included.
+    `skipped` names tables that are left out altogether, definition included; a table that is in
+    neither is dumped without its rows.
     """
 
     tables: tuple[Table, ...]
@@ -137,6 +150,10 @@ class Snapshot(Protocol):
 
         All but those that `post_data` builds anew, such as an index of values that are masked.
         """
+        ...
+
+    def remarks(self, selection: Selection) -> list[str]:
+        """What the user should know of a dump of that selection, a sentence each."""
         ...
 
     def slices(self, table: Table, target_bytes: int) -> list[Slice]:
@@ -191,11 +208,11 @@ class LoadTable:
 
 
 class Destination(Protocol):
-    """A database to restore into. Until `finish` returns, what was there before stays usable.
+    """A database to restore into, and a script of one.
 
-    Order of calls: `fingerprint`, `is_empty`, `describe_contents` (guards, dry run), then
-    `begin(wipe)`, `run` (pre-data), `load` per table in manifest order, `run` (post-data),
-    `finish`; or `abort` after any of them.
+    Order of calls: `fingerprint`, `is_empty`, `describe_contents`, `would_drop` (guards, dry run),
+    then `begin`, `run` (pre-data), `load` per table and chunk, `run` (post-data), `finish`; or
+    `abort` after any of them.
     """
 
     engine: str
@@ -218,7 +235,13 @@ class Destination(Protocol):
         """What is there now, in a few words, for the refusal and for the plan of a wipe."""
         ...
 
-    def begin(self, *, wipe: bool) -> None: ...
+    def would_drop(self, pre_data: str) -> str:
+        """What a wipe would remove to make room for that schema, in a few words."""
+        ...
+
+    def begin(self, *, wipe: bool, jobs: int) -> int:
+        """Make ready. How many threads may call `load` at once from now on: up to `jobs`."""
+        ...
 
     def run(self, script: str, *, only: Sequence[LoadTable] | None = None) -> None:
         """Run a schema section, or with `only` no more of it than concerns these tables.
@@ -228,7 +251,10 @@ class Destination(Protocol):
         ...
 
     def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:
-        """Load the rows; the number that the database took. May be called again per table."""
+        """Load the rows; the number that the database took. May be called again per table.
+
+        Where `begin` answered 1, a table's chunks come in the manifest's order; otherwise in any.
+        """
         ...
 
     def finish(self) -> None:

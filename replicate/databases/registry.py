@@ -1,25 +1,88 @@
 """The databases there are, by the scheme of a connection URI and by the engine of a dump.
 
-Nothing is opened here.
+Nothing is opened here, and what a database's driver needs is imported when it is asked for.
 """
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import BinaryIO
 
+from replicate.config import ConnectionURI, DestinationConfig, SourceConfig
 from replicate.databases.base import Destination, Source
-from replicate.databases.sqlite.destination import SQLiteDestination
-from replicate.databases.sqlite.script import ScriptDestination
-from replicate.databases.sqlite.source import SQLiteSource
-from replicate.databases.sqlite.uri import path_of
 from replicate.errors import UsageError
 
-_SUPPORTED = ("sqlite",)
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """How a database is opened: as a source, as a destination, as a script of one."""
+
+    source: Callable[[SourceConfig], Source]
+    destination: Callable[[DestinationConfig], Destination]
+    script: Callable[[BinaryIO], Destination]
+    example: str
+
+
+def _sqlite_source(settings: SourceConfig) -> Source:
+    from replicate.databases.sqlite.source import SQLiteSource
+    from replicate.databases.sqlite.uri import path_of
+
+    return SQLiteSource(path_of(settings.connection_uri.reveal()))
+
+
+def _sqlite_destination(settings: DestinationConfig) -> Destination:
+    from replicate.databases.sqlite.destination import SQLiteDestination
+    from replicate.databases.sqlite.uri import path_of
+
+    return SQLiteDestination(path_of(settings.connection_uri.reveal()))
+
+
+def _sqlite_script(out: BinaryIO) -> Destination:
+    from replicate.databases.sqlite.script import ScriptDestination
+
+    return ScriptDestination(out)
+
+
+def _postgresql_source(settings: SourceConfig) -> Source:
+    from replicate.databases.postgresql.connection import Address
+    from replicate.databases.postgresql.source import PostgreSQLSource
+
+    return PostgreSQLSource(Address(settings.connection_uri.reveal()), settings.pg_bin_path)
+
+
+def _postgresql_destination(settings: DestinationConfig) -> Destination:
+    from replicate.databases.postgresql.connection import Address
+    from replicate.databases.postgresql.destination import PostgreSQLDestination
+
+    return PostgreSQLDestination(
+        Address(settings.connection_uri.reveal()),
+        owner=settings.owner,
+        privileges=settings.privileges,
+        swap=settings.swap,
+    )
+
+
+def _postgresql_script(out: BinaryIO) -> Destination:
+    from replicate.databases.postgresql.script import ScriptDestination
+
+    return ScriptDestination(out)
+
+
+_POSTGRESQL = _Engine(
+    _postgresql_source,
+    _postgresql_destination,
+    _postgresql_script,
+    "postgresql://user:password@host/database",
+)
+
+_ENGINES = {
+    "sqlite": _Engine(_sqlite_source, _sqlite_destination, _sqlite_script, "sqlite:///path"),
+    "postgresql": _POSTGRESQL,
+    "postgres": _POSTGRESQL,
+}
 
 _PLANNED = {
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
     "mysql": "MySQL",
     "mariadb": "MariaDB",
     "mongodb": "MongoDB",
@@ -27,40 +90,27 @@ _PLANNED = {
 }
 
 
-def open_source(uri: str) -> Source:
-    """The database to read from. Raises `UsageError` for a URI that none is meant by."""
-    if _scheme(uri) == "sqlite":
-        return SQLiteSource(path_of(uri))
-    raise _refusal(_scheme(uri))
+def open_source(settings: SourceConfig) -> Source:
+    """The database to read from. Raises `UsageError` where it can't be."""
+    return _engine(settings.connection_uri).source(settings)
 
 
-def open_destination(uri: str) -> Destination:
-    """The database to restore into. Raises `UsageError` for a URI that none is meant by."""
-    if _scheme(uri) == "sqlite":
-        return SQLiteDestination(path_of(uri))
-    raise _refusal(_scheme(uri))
+def open_destination(settings: DestinationConfig) -> Destination:
+    """The database to restore into. Raises `UsageError` where it can't be."""
+    return _engine(settings.connection_uri).destination(settings)
 
 
 def open_script(engine: str, out: BinaryIO) -> Destination:
     """A destination that writes an SQL script to `out`, for the client of `engine`."""
-    if engine == "sqlite":
-        return ScriptDestination(out)
-    raise UsageError(f"a dump of {engine} can't be written as a script by this version")
+    if engine not in _ENGINES:
+        raise UsageError(f"a dump of {engine} can't be written as a script by this version")
+    return _ENGINES[engine].script(out)
 
 
-def _scheme(uri: str) -> str:
-    scheme, colon, _ = uri.partition(":")
-    return scheme.lower() if colon else ""
-
-
-def _refusal(scheme: str) -> UsageError:
-    """Say why; never with more of the URI than its scheme, since the rest may hold a password."""
-    hint = "supported are: " + ", ".join(f"{name}:///path" for name in _SUPPORTED)
-    if scheme in _PLANNED:
-        return UsageError(f"{_PLANNED[scheme]} is not supported by this version yet", hint=hint)
-    if not scheme.replace("+", "").isalnum():
-        return UsageError("the connection URI has no scheme", hint=hint)
-    near = difflib.get_close_matches(scheme, [*_SUPPORTED, *_PLANNED], n=1)
-    if near:
-        hint = f"did you mean {near[0]}?"
-    return UsageError(f"the connection URI has the unknown scheme {scheme}", hint=hint)
+def _engine(uri: ConnectionURI) -> _Engine:
+    if uri.scheme in _ENGINES:
+        return _ENGINES[uri.scheme]
+    raise UsageError(
+        f"{_PLANNED.get(uri.scheme, uri.scheme)} is not supported by this version yet",
+        hint="supported are: " + ", ".join(dict.fromkeys(e.example for e in _ENGINES.values())),
+    )

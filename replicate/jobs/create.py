@@ -10,13 +10,13 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from replicate.config import Config
 from replicate.crypto import keys, selftest
-from replicate.databases.base import Selection, Source, Table
+from replicate.databases.base import Source, Table
 from replicate.databases.registry import open_source
 from replicate.datastores.base import Datastore
 from replicate.dumps.catalog import Catalog
@@ -60,6 +60,7 @@ class _Run:
     name: str
     created_at: datetime
     source: Source
+    origin: SourceInfo
     tables: tuple[Table, ...]
     plan: MaskingPlan
     sealing: _Sealing
@@ -69,6 +70,7 @@ class _Run:
             needed(self.config.datastore, "datastore"),
             self.sealing.format,
             needed(self.config.source, "source").chunk_size,
+            needed(self.config.source, "source").target_slice,
             tuple(self.plan.of(table) for table in self.tables),
             _masking_key(self.config),
             self.source,
@@ -106,12 +108,7 @@ class _Run:
                 stored_bytes=sum(chunk.stored_size for chunk in chunks),
             ),
         )
-        info = SourceInfo(
-            engine=self.source.engine,
-            server_version=self.source.server_version(),
-            fingerprint=sorted(self.source.fingerprint()),
-        )
-        return Manifest(header, Body(info, _options(self.config), dumped, chunks))
+        return Manifest(header, Body(self.origin, _options(self.config), dumped, chunks))
 
 
 def create_dump(
@@ -141,19 +138,19 @@ def create_dump(
     with ExitStack() as stack:
         library = stack.enter_context(open_library(config, warn=progress.warn))
         _refuse_taken_name(library.catalog, name)
-        source = open_source(settings.connection_uri.reveal())
+        source = open_source(settings)
+        # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
+        origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
         snapshot = stack.enter_context(closing(source.open()))
         schema = snapshot.schema()
-        selected = select_tables(config, schema)
-        plan = plan_masking(config, schema, selected)
-        selection = Selection(
-            selected,
-            frozenset((t.schema, t.name) for t in schema.tables if t not in selected),
-            plan.masked_columns(),
-        )
+        selection = select_tables(config, schema)
+        plan = plan_masking(config, schema, selection.tables)
+        selection = replace(selection, masked=plan.masked_columns())
         tables = snapshot.dumped_tables(selection)
+        for remark in snapshot.remarks(selection):
+            progress.note(remark)
         sealing = _sealing(config, library.keyring, new_key=new_key)
-        run = _Run(config, name, created_at, source, tables, plan, sealing)
+        run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
         dumping = Dumping(
             snapshot,
             library.store,
@@ -233,6 +230,9 @@ def _options(config: Config) -> Mapping[str, Any]:
         "masking": "keyed" if config.masking_key else "random key of this dump",
         "skip": [f"{rule.database}.{rule.table}" for rule in source.skip],
         "only_tables": [f"{rule.database}.{rule.table}" for rule in source.only_tables],
+        "schema_only_tables": [
+            f"{rule.database}.{rule.table}" for rule in source.schema_only_tables
+        ],
         "chunk_size": source.chunk_size,
         "transformers": [
             {

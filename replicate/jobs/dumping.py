@@ -6,7 +6,6 @@ row crosses a process border. Where they can't, one reader feeds blocks to all o
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,16 +16,12 @@ from replicate.databases.base import RowBlock, Selection, Slice, Snapshot, Table
 from replicate.datastores.base import Datastore
 from replicate.dumps.chunks import ChunkBuilder, chunk_key
 from replicate.dumps.manifest import ChunkRecord, Section
-from replicate.jobs.executor import Executor, Inline, Processes, inline_numbers
+from replicate.jobs.executor import Executor, Inline, Processes, cores, inline_numbers
 from replicate.jobs.progress import Progress
 from replicate.jobs.worker import BlockTask, SliceTask, Task, Worker, WorkerSetup
 
 WORTH_A_PROCESS = 32 * 1024 * 1024
 """Bytes of rows below which starting worker processes costs more than it saves."""
-
-CHUNKS_A_SLICE = 4
-"""How many chunks a slice of a big table makes: with fewer, each one's last is a small one."""
-
 
 ItemT = TypeVar("ItemT")
 
@@ -50,7 +45,7 @@ class Dumping:
         self._setup = setup
         self._progress = progress
         self._bytes = sum(table.bytes or 0 for table in tables)
-        self._jobs = jobs or (_cores() if self._bytes >= WORTH_A_PROCESS else 1)
+        self._jobs = jobs or (cores() if self._bytes >= WORTH_A_PROCESS else 1)
         if self._jobs > 1:
             # A process without a task would only have cost its start.
             tasks = sum(1 for _ in self._sliced())
@@ -106,7 +101,7 @@ class Dumping:
     @cached_property
     def _slices(self) -> list[tuple[int, Slice]]:
         """Every table's pieces, cut once: a source samples its tables to cut them."""
-        target = self._setup.chunk_size * CHUNKS_A_SLICE
+        target = self._setup.slice_size
         return [
             (index, piece)
             for index, table in enumerate(self._tables)
@@ -148,9 +143,3 @@ def _grouped(
         total += size
     if group:
         yield tuple(group)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -204,3 +204,10 @@ def _portable(error: Exception) -> Exception:
 def inline_numbers(first: int) -> Numbers:
     """Chunk numbers for a run with one worker."""
     return itertools.count(first)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

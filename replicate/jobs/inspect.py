@@ -20,7 +20,7 @@ from replicate.jobs.selection import select_tables
 
 def source_schema(config: Config) -> Schema:
     """The tables of the configured source."""
-    source = open_source(needed(config.source, "source").connection_uri.reveal())
+    source = open_source(needed(config.source, "source"))
     with closing(source.open()) as snapshot:
         return snapshot.schema()
 
@@ -58,13 +58,13 @@ def check_store(config: Config) -> CheckReport:
 
 def _check_rules(config: Config) -> None:
     schema = source_schema(config)
-    plan_masking(config, schema, select_tables(config, schema))
+    plan_masking(config, schema, select_tables(config, schema).tables)
 
 
 def _check_destination(settings: DestinationConfig, source: SourceConfig | None) -> None:
-    destination = open_destination(settings.connection_uri.reveal())
+    destination = open_destination(settings)
     if source is not None:
-        guards.refuse_source(destination, open_source(source.connection_uri.reveal()).fingerprint())
+        guards.refuse_source(destination, open_source(source).fingerprint())
     guards.refuse_protected(settings, destination)
     destination.is_empty()  # looks whether it is a database, or a place where one can be made
 

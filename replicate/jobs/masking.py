@@ -9,7 +9,7 @@ plain values that a worker process turns into a `Masker` on its own side.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from replicate.crypto import keys
 from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.errors import ConfigError, UsageError
 from replicate.jobs.opening import needed
+from replicate.jobs.selection import find_table
 from replicate.rows.column import Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.transformers import registry
@@ -101,37 +102,39 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
     Raises `ConfigError`, with the file and line of the rule, for the first that can't hold.
     """
     source = needed(config.source, "source")
-    chosen = {(table.schema, table.name) for table in selected}
+    chosen = {(table.schema, table.name): table for table in selected}
+    named = [
+        find_table(config, schema, rule.database, rule.table, f"source.transformers[{i}]")
+        for i, rule in enumerate(source.transformers)
+    ]
     plan: dict[TableKey, TableMasks] = {}
-    for i, rule in enumerate(source.transformers):
-        where = f"source.transformers[{i}]"
-        table = find_table(config, schema, rule.database, rule.table, where)
-        if (table.schema, table.name) not in chosen:
-            continue
-        if not table.maskable:
-            raise config.error(f"{where}.table", f"{table.qualified} can't be masked: {table.note}")
-        masks = tuple(
-            _plan_column(config, table, column, f"{where}.columns[{j}]")
-            for j, column in enumerate(rule.columns)
-        )
-        plan[table.schema, table.name] = TableMasks(len(table.stored_columns), masks)
+    for key, table in chosen.items():
+        # What is said of a table holds for its partitions and children; their own rules go first.
+        masks: dict[str, ColumnMask] = {}
+        for i in _rules_of(table, named):
+            where = f"source.transformers[{i}]"
+            if not table.maskable:
+                message = f"{table.qualified} can't be masked: {table.note}"
+                raise config.error(f"{where}.table", message)
+            for j, column in enumerate(source.transformers[i].columns):
+                if column.name not in masks:
+                    at = f"{where}.columns[{j}]"
+                    masks[column.name] = _plan_column(config, table, column, at)
+        if masks:
+            plan[key] = TableMasks(len(table.stored_columns), tuple(masks.values()))
     planned = MaskingPlan(plan)
-    _check_foreign_keys(config, schema, chosen, planned)
+    _check_foreign_keys(config, schema, set(chosen), planned)
     return planned
 
 
-def find_table(config: Config, schema: Schema, database: str, name: str, where: str) -> Table:
-    """The table that a rule names, or a `ConfigError` that suggests the nearest one."""
-    table = schema.find(database, name)
-    if table is not None:
-        return table
-    names = {t.qualified for t in schema.tables}
-    near = difflib.get_close_matches(f"{database}.{name}", names, n=1)
-    raise config.error(
-        f"{where}.table",
-        f"the source has no table {database}.{name}",
-        hint=f"did you mean {near[0]}?" if near else "`replicate source schema` lists them",
-    )
+def _rules_of(table: Table, named: Sequence[Table]) -> list[int]:
+    """The places of the rules that hold for the table, its own first, its nearest parents' next.
+
+    `Table.inherits` lists the nearest ancestors first.
+    """
+    places = {(other.schema, other.name): i for i, other in enumerate(named)}
+    keys = [(table.schema, table.name), *table.inherits]
+    return [places[key] for key in keys if key in places]
 
 
 def _plan_column(config: Config, table: Table, rule: ColumnRule, where: str) -> ColumnMask:
@@ -151,6 +154,10 @@ def _plan_column(config: Config, table: Table, rule: ColumnRule, where: str) -> 
             f"{where}.name",
             f"{table.qualified}.{rule.name} is a generated column",
             hint="mask the columns that it is computed from",
+        )
+    if info.fixed and rule.transformer_name != "transient":
+        raise config.error(
+            f"{where}.name", f"{table.qualified}.{rule.name} can't be masked: {info.fixed}"
         )
     options = dict(rule.transformer_options or {})
     refuse = _refusal(config, f"{where}.transformer_name", f"{table.qualified}.{rule.name}", rule)
@@ -216,7 +223,7 @@ def _check_foreign_keys(
         if (table.schema, table.name) not in chosen:
             continue
         for key in table.foreign_keys:
-            parent = schema.find(table.schema, key.ref_table)
+            parent = schema.find(key.ref_schema or table.schema, key.ref_table)
             if parent is None or (parent.schema, parent.name) not in chosen:
                 continue
             for child_column, parent_column in zip(key.columns, key.ref_columns, strict=False):

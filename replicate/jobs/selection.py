@@ -1,44 +1,106 @@
-"""Which tables go into a dump: all of the source's, less what the config leaves out."""
+"""What goes into a dump: all tables of the source, less what the config leaves out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import fnmatch
+from collections.abc import Callable, Sequence
 
-from replicate.config import Config, TableName
-from replicate.databases.base import Schema, Table
-from replicate.jobs.masking import find_table
+from replicate.config import Config, TablePattern
+from replicate.databases.base import Schema, Selection, Table
+from replicate.errors import ConfigError
 from replicate.jobs.opening import needed
 
+TableKey = tuple[str, str]
 
-def select_tables(config: Config, schema: Schema) -> tuple[Table, ...]:
-    """The tables that `only_tables` and `skip` leave, in the schema's order.
 
-    A table that is a part of another one, as those of a full-text index are, goes where that one
-    goes. A name that the source doesn't have is a `ConfigError`: a misspelt `skip` would otherwise
-    let out the very table that was meant to stay.
+def select_tables(config: Config, schema: Schema) -> Selection:
+    """What `only_tables`, `skip` and `schema_only_tables` leave, in the schema's order.
+
+    What is said of a table holds for its partitions and for the tables that inherit from it, and
+    for those that are a part of it, as a full-text index's are. The parents of a table that
+    `only_tables` chooses come along without their rows. A name or pattern that fits no table of
+    the source is a `ConfigError`: a misspelt `skip` would otherwise let out the very table that
+    was meant to stay.
     """
     source = needed(config.source, "source")
     only = _named(config, schema, source.only_tables, "source.only_tables")
     skip = _named(config, schema, source.skip, "source.skip")
+    bare = _named(config, schema, source.schema_only_tables, "source.schema_only_tables")
 
-    def chosen(table: Table) -> bool:
+    def said_of(table: Table, names: set[TableKey]) -> bool:
         whole = (table.schema, table.part_of or table.name)
-        return (not only or whole in only) and whole not in skip
+        return whole in names or not names.isdisjoint(table.inherits)
 
-    return tuple(table for table in schema.tables if chosen(table))
+    chosen = [
+        table
+        for table in schema.tables
+        if (not only or said_of(table, only)) and not said_of(table, skip)
+    ]
+    kept = {(table.schema, table.name) for table in chosen}
+    for table in chosen:
+        kept.update(table.inherits)
+    return Selection(
+        tuple(table for table in chosen if not said_of(table, bare)),
+        frozenset(
+            (table.schema, table.name)
+            for table in schema.tables
+            if (table.schema, table.name) not in kept
+        ),
+    )
+
+
+def find_table(config: Config, schema: Schema, database: str, name: str, where: str) -> Table:
+    """The table that a rule names, or a `ConfigError` that suggests the nearest one."""
+    table = schema.find(database, name)
+    if table is None:
+        raise _no_such_table(config, schema, database, name, where)
+    return table
 
 
 def _named(
-    config: Config, schema: Schema, rules: Sequence[TableName], where: str
-) -> set[tuple[str, str]]:
-    names = set()
+    config: Config, schema: Schema, rules: Sequence[TablePattern], where: str
+) -> set[TableKey]:
+    """The tables that the rules name. A table of exactly that name goes before a pattern."""
+    names: set[TableKey] = set()
     for i, rule in enumerate(rules):
-        table = find_table(config, schema, rule.database, rule.table, f"{where}[{i}]")
-        if table.part_of:
+        at = f"{where}[{i}]"
+        table = schema.find(rule.database, rule.table)
+        if table is not None and table.part_of:
             raise config.error(
-                f"{where}[{i}].table",
+                f"{at}.table",
                 f"{table.qualified} is a part of {table.part_of}, and goes where that one goes",
                 hint=f"name {table.part_of} instead",
             )
-        names.add((table.schema, table.name))
+        found = [table] if table is not None else list(filter(_pattern(rule), schema.tables))
+        if not found:
+            raise _no_such_table(config, schema, rule.database, rule.table, at)
+        names.update((t.schema, t.name) for t in found)
     return names
+
+
+def _pattern(rule: TablePattern) -> Callable[[Table], bool]:
+    def fits(table: Table) -> bool:
+        return (
+            not table.part_of
+            and fnmatch.fnmatchcase(table.schema, rule.database)
+            and fnmatch.fnmatchcase(table.name, rule.table)
+        )
+
+    return fits
+
+
+def _no_such_table(
+    config: Config, schema: Schema, database: str, name: str, where: str
+) -> ConfigError:
+    if {"*", "?", "["} & set(database + name):
+        message = f"the source has no table that fits {database}.{name}"
+    else:
+        message = f"the source has no table {database}.{name}"
+    names = {t.qualified for t in schema.tables}
+    near = difflib.get_close_matches(f"{database}.{name}", names, n=1)
+    return config.error(
+        f"{where}.table",
+        message,
+        hint=f"did you mean {near[0]}?" if near else "`replicate source schema` lists them",
+    )

@@ -53,6 +53,7 @@ class WorkerSetup:
     datastore: DatastoreConfig
     format: ChunkFormat
     chunk_size: int
+    slice_size: int
     masks: tuple[TableMasks, ...]
     masking_key: bytes
     source: Source

@@ -28,7 +28,11 @@ NULL = -2
 
 
 class Kind(Enum):
-    """What a column's values are, as far as masking has to know."""
+    """What a column's values are, as far as masking has to know.
+
+    `ANY` holds whatever is put there; `OTHER` only what its own type understands (an enum, an
+    array, a network address), so that no transformer can make up a value for it.
+    """
 
     INTEGER = "integer"
     REAL = "real"
@@ -42,6 +46,7 @@ class Kind(Enum):
     UUID = "uuid"
     BINARY = "binary"
     ANY = "any"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def test_a_transformer_that_would_break_a_unique_key(place: Workplace) -> None:
     assert place.objects() == []
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "mysql", "mongodb"])
+@pytest.mark.parametrize("scheme", ["mysql", "mongodb"])
 def test_a_database_that_is_not_supported_yet(place: Workplace, scheme: str) -> None:
     place.configure(source=f"{scheme}://ada:secret-word@localhost/shop")
     result = place.run("dump", "create")

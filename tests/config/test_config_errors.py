@@ -92,7 +92,10 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
                 "3: destination.<key>: unknown key here, which is not shown because "
                 "it is no plain word"
             ),
-            "the keys here are connection_uri, wipe_database, protected_names, jobs",
+            (
+                "the keys here are connection_uri, wipe_database, protected_names, jobs, owner, "
+                "privileges, swap"
+            ),
         ),
         # Missing ones.
         ("source: {}\n", "1: source: the key `connection_uri` is missing", None),
@@ -214,7 +217,7 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
             "destination: sqlite:///dev.db\n",
             (
                 "1: destination: expected a mapping of connection_uri, wipe_database, "
-                "protected_names, jobs, found text"
+                "protected_names, jobs, owner, privileges, swap, found text"
             ),
             None,
         ),

@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from replicate.databases.registry import open_destination, open_script, open_source
+from replicate.config import ConnectionURI, DestinationConfig, SourceConfig
+from replicate.databases import registry
+from replicate.databases.base import Destination, Source
+from replicate.databases.registry import open_script
 from replicate.databases.sqlite.source import SQLiteSource
 from replicate.databases.sqlite.uri import path_of
 from replicate.errors import UsageError
+
+
+def open_source(uri: str) -> Source:
+    return registry.open_source(SourceConfig(connection_uri=ConnectionURI(uri)))
+
+
+def open_destination(uri: str) -> Destination:
+    return registry.open_destination(DestinationConfig(connection_uri=ConnectionURI(uri)))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +54,6 @@ def test_paths(uri: str, path: str) -> None:
         "sqlite::memory:",
         "sqlite:///:memory:",
         "sqlite:///dir/",
-        "sqlite:///a\0b",
     ],
 )
 def test_no_path(uri: str) -> None:
@@ -56,17 +66,11 @@ def test_no_path(uri: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("postgres://user:secret@h/db", "PostgreSQL is not supported by this version yet"),
-        ("postgresql://user:secret@h/db", "PostgreSQL is not supported by this version yet"),
         ("mysql://user:secret@h/db", "MySQL is not supported by this version yet"),
         ("mongodb+srv://user:secret@h/db", "MongoDB is not supported by this version yet"),
-        ("sqlit:///secret", "the connection URI has the unknown scheme sqlit"),
-        ("user secret:x", "the connection URI has no scheme"),
-        ("secret", "the connection URI has no scheme"),
-        ("", "the connection URI has no scheme"),
     ],
 )
-def test_other_schemes(uri: str, message: str) -> None:
+def test_databases_to_come(uri: str, message: str) -> None:
     for open_one in (open_source, open_destination):
         with pytest.raises(UsageError) as caught:
             open_one(uri)
@@ -83,6 +87,7 @@ def test_a_source_can_be_sent_to_another_process() -> None:
 
 
 def test_scripts() -> None:
-    assert open_script("sqlite", io.BytesIO()).engine == "sqlite"
-    with pytest.raises(UsageError, match="postgresql"):
-        open_script("postgresql", io.BytesIO())
+    for engine in ("sqlite", "postgresql"):
+        assert open_script(engine, io.BytesIO()).engine == engine
+    with pytest.raises(UsageError, match="mysql"):
+        open_script("mysql", io.BytesIO())

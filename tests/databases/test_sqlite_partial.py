@@ -37,7 +37,7 @@ def restore(source: Path, destination: Destination, *names: str) -> None:
         selection = Selection(snapshot.schema().tables)
         chosen = [t for t in snapshot.dumped_tables(selection) if t.name in names]
         load = [LoadTable("main", t.name, tuple(c.name for c in t.stored_columns)) for t in chosen]
-        destination.begin(wipe=False)
+        destination.begin(wipe=False, jobs=1)
         destination.run(snapshot.pre_data(selection), only=load)
         for table, to_load in zip(chosen, load, strict=True):
             for piece in snapshot.slices(table, 1 << 20):

@@ -139,7 +139,7 @@ def test_a_script_that_breaks_off_makes_nothing(tmp_path: Path) -> None:
             assert db.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)
     out = io.BytesIO()
     destination = ScriptDestination(out)
-    destination.begin(wipe=False)
+    destination.begin(wipe=False, jobs=1)
     destination.run("CREATE TABLE t(a);")
     destination.abort()
     assert b"BEGIN;" in out.getvalue()
@@ -153,7 +153,7 @@ def test_a_script_that_breaks_off_makes_nothing(tmp_path: Path) -> None:
 def test_a_hostile_section(statement: str) -> None:
     out = io.BytesIO()
     destination = ScriptDestination(out)
-    destination.begin(wipe=False)
+    destination.begin(wipe=False, jobs=1)
     with pytest.raises((CorruptError, DatabaseError)):
         destination.run(statement)
     assert b"evil" not in out.getvalue()
@@ -162,7 +162,7 @@ def test_a_hostile_section(statement: str) -> None:
 def test_a_comment_before_a_statement_is_dropped() -> None:
     out = io.BytesIO()
     destination = ScriptDestination(out)
-    destination.begin(wipe=False)
+    destination.begin(wipe=False, jobs=1)
     destination.run("-- a\n/* b */ CREATE TABLE t(a);")
     assert out.getvalue().endswith(b"BEGIN;\nCREATE TABLE t(a);\n")
 
@@ -170,7 +170,7 @@ def test_a_comment_before_a_statement_is_dropped() -> None:
 def test_masked_tables_are_checked() -> None:
     out = io.BytesIO()
     destination = ScriptDestination(out)
-    destination.begin(wipe=False)
+    destination.begin(wipe=False, jobs=1)
     destination.run("CREATE TABLE t(a CHECK(a > 0)); CREATE TABLE u(a);")
     destination.load(LoadTable("main", "t", ("a",), masked=True), rows_of(b"\\I-1\n"))
     destination.load(LoadTable("main", "u", ("a",)), rows_of(b"1\n"))

@@ -33,7 +33,7 @@ def restore(
 ) -> None:
     destination = SQLiteDestination(target)
     try:
-        destination.begin(wipe=wipe)
+        destination.begin(wipe=wipe, jobs=1)
         destination.run(PRE)
         destination.load(TABLE, rows_of(text))
         destination.run(post)
@@ -80,7 +80,7 @@ def test_the_old_mode_and_a_symbolic_link_stay(tmp_path: Path, target: Path) -> 
 
 def test_the_new_file_is_private_while_it_grows(target: Path) -> None:
     destination = SQLiteDestination(target)
-    destination.begin(wipe=True)
+    destination.begin(wipe=True, jobs=1)
     [growing] = [path for path in target.parent.iterdir() if path != target]
     assert growing.name.startswith(".target.db.replicate-")
     assert stat.S_IMODE(growing.stat().st_mode) == 0o600
@@ -184,7 +184,7 @@ def test_a_failed_restore_leaves_the_old_file(
 
 def test_values_are_never_in_messages(target: Path) -> None:
     destination = SQLiteDestination(target)
-    destination.begin(wipe=True)
+    destination.begin(wipe=True, jobs=1)
     destination.run(
         "CREATE TABLE t(a INTEGER CHECK(a < 5), b TEXT NOT NULL, c TEXT UNIQUE) STRICT;"
     )
@@ -199,7 +199,7 @@ def test_values_are_never_in_messages(target: Path) -> None:
 
 def test_a_check_binds_masked_tables_alone(target: Path) -> None:
     destination = SQLiteDestination(target)
-    destination.begin(wipe=True)
+    destination.begin(wipe=True, jobs=1)
     destination.run("CREATE TABLE t(a CHECK(a < 5)); CREATE TABLE u(a CHECK(a < 5));")
     t, u = (LoadTable("main", name, ("a",), masked=name == "u") for name in "tu")
     for _ in range(2):
@@ -212,7 +212,7 @@ def test_a_check_binds_masked_tables_alone(target: Path) -> None:
 
 def test_blocks_that_lie_about_their_rows(target: Path) -> None:
     destination = SQLiteDestination(target)
-    destination.begin(wipe=True)
+    destination.begin(wipe=True, jobs=1)
     destination.run(PRE)
     with pytest.raises(CorruptError):
         destination.load(TABLE, [RowBlock(b"1\tx\n2\ty\n", 3)])
@@ -230,7 +230,7 @@ from pathlib import Path
 from replicate.databases.base import LoadTable, RowBlock
 from replicate.databases.sqlite.destination import SQLiteDestination
 destination = SQLiteDestination(Path(sys.argv[1]))
-destination.begin(wipe=True)
+destination.begin(wipe=True, jobs=1)
 destination.run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT UNIQUE);")
 text = b"".join(b"%d\\t%d\\n" % (i, i) for i in range(50000))
 destination.load(LoadTable("main", "t", ("id", "v")), [RowBlock(text, 50000)])
@@ -249,7 +249,7 @@ def test_a_killed_restore_leaves_the_old_file(target: Path) -> None:
         # Beside one that is at work, another restore takes nothing away.
         assert len(files(target.parent)) == 2
         other = SQLiteDestination(target)
-        other.begin(wipe=True)
+        other.begin(wipe=True, jobs=1)
         assert len(files(target.parent)) == 3
         other.abort()
         process.send_signal(signal.SIGKILL)
@@ -365,7 +365,7 @@ def test_a_target_that_changes_meanwhile(target: Path, tmp_path: Path) -> None:
 
     def begun(wipe: bool) -> SQLiteDestination:
         destination = SQLiteDestination(target)
-        destination.begin(wipe=wipe)
+        destination.begin(wipe=wipe, jobs=1)
         destination.run(PRE)
         return destination
 
@@ -410,7 +410,7 @@ def test_a_failed_swap_leaves_the_journal_mode(
 def test_a_full_disk(target: Path) -> None:
     before = target.read_bytes()
     destination = SQLiteDestination(target)
-    destination.begin(wipe=True)
+    destination.begin(wipe=True, jobs=1)
     destination.run(PRE)
     assert destination._connection is not None
     destination._connection.execute("PRAGMA max_page_count = 5")

@@ -32,7 +32,7 @@ def test_a_sound_config(tmp_path: Path) -> None:
         ("dev.db", "prod.db", "destination.connection_uri: prod is the database"),
         ("dev.db", "live.db", "destination.connection_uri: .*protected by the pattern live"),
         ("dev.db", "no/such/dev.db", "destination.connection_uri: .*no/such"),
-        ("sqlite:///", "postgres://", "source.connection_uri: PostgreSQL is not supported"),
+        ("sqlite:///", "mysql://", "source.connection_uri: MySQL is not supported"),
         ("/store", "/stroe", "datastore.local_disk: .*stroe"),
         ("table: orders", "table: orders2", r"source.transformers\[1\].table: .*orders2"),
     ],

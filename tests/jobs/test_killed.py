@@ -17,7 +17,7 @@ from replicate.jobs.cleanup import prune_orphans
 from replicate.jobs.create import create_dump
 from replicate.jobs.listing import list_dumps
 from replicate.jobs.progress import Silent
-from replicate.jobs.restore import restore_dump
+from replicate.jobs.restore import RestoreOptions, restore_dump
 from replicate.jobs.verify import verify_dumps
 from tests.support.journey import Project, contents, make_project
 
@@ -113,7 +113,7 @@ def test_workers_end_with_a_killed_coordinator(tmp_path: Path) -> None:
 def test_restore_leaves_the_old_database(tmp_path: Path) -> None:
     project = make_project(tmp_path, customers=30, rules="  transformers: []\n")
     create_dump(project.config(), name="one", progress=Silent())
-    restore_dump(project.config(), "one", tables=(), wipe=False, progress=Silent())
+    restore_dump(project.config(), "one", RestoreOptions(), progress=Silent())
     old = contents(project.target)
 
     arguments = ("dump", "restore", "remote", "-v", "one", "--wipe")

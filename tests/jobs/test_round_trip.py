@@ -11,7 +11,7 @@ import pytest
 from replicate.databases.sqlite.source import SQLiteSnapshot
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
-from replicate.jobs.restore import restore_dump
+from replicate.jobs.restore import RestoreOptions, restore_dump
 from replicate.jobs.verify import verify_dumps
 from tests.support.journey import Project, contents, make_project
 
@@ -37,7 +37,7 @@ def test_unmasked_round_trip_changes_nothing(tmp_path: Path, jobs: int, encrypte
     _small_chunks(project)
     manifest = create_dump(project.config(), name="first", jobs=jobs, progress=Silent())
     assert manifest.header.totals.chunks > 10
-    report = restore_dump(project.config(), "latest", tables=(), wipe=False, progress=Silent())
+    report = restore_dump(project.config(), "latest", RestoreOptions(), progress=Silent())
     assert report.rows == manifest.header.totals.rows
     assert contents(project.target) == contents(project.source)
     [verified] = verify_dumps(project.config(), None, progress=Silent())
@@ -49,7 +49,7 @@ def test_masked_round_trip_keeps_all_but_the_masked_columns(tmp_path: Path, jobs
     project = make_project(tmp_path, customers=2000)
     _small_chunks(project)
     create_dump(project.config(), name="first", jobs=jobs, progress=Silent())
-    restore_dump(project.config(), "first", tables=(), wipe=False, progress=Silent())
+    restore_dump(project.config(), "first", RestoreOptions(), progress=Silent())
     with closing(sqlite3.connect(project.target)) as database:
         database.execute("attach ? as prod", (str(project.source),))
         same = database.execute(
@@ -76,7 +76,7 @@ def test_same_masking_key_gives_the_same_replacements_in_every_run(tmp_path: Pat
     seen = []
     for jobs in (1, 2):
         create_dump(project.config(), jobs=jobs, progress=Silent())
-        restore_dump(project.config(), "latest", tables=(), wipe=True, progress=Silent())
+        restore_dump(project.config(), "latest", RestoreOptions(wipe=True), progress=Silent())
         seen.append(contents(project.target)["customers"])
     assert seen[0] == seen[1]
 
@@ -86,7 +86,7 @@ def test_without_a_masking_key_every_dump_has_one_of_its_own(tmp_path: Path) -> 
     seen = []
     for _ in range(2):
         create_dump(project.config(), progress=Silent())
-        restore_dump(project.config(), "latest", tables=(), wipe=True, progress=Silent())
+        restore_dump(project.config(), "latest", RestoreOptions(wipe=True), progress=Silent())
         seen.append(contents(project.target)["customers"])
     assert seen[0] != seen[1]
 
@@ -105,9 +105,8 @@ def test_no_original_value_stands_in_an_unencrypted_dump(tmp_path: Path) -> None
 def test_restore_of_some_tables_brings_their_indexes_and_nothing_else(tmp_path: Path) -> None:
     project = make_project(tmp_path, rules=NO_RULES)
     create_dump(project.config(), progress=Silent())
-    report = restore_dump(
-        project.config(), "latest", tables=["orders"], wipe=False, progress=Silent()
-    )
+    options = RestoreOptions(tables=["orders"])
+    report = restore_dump(project.config(), "latest", options, progress=Silent())
     assert (report.tables, report.rows) == (1, 1000)
     restored, source = contents(project.target), contents(project.source)
     assert restored["orders"] == source["orders"]
@@ -120,7 +119,7 @@ def test_skipped_tables_are_left_out_with_all_that_hangs_on_them(tmp_path: Path)
     rules = "  skip: [{database: main, table: orders}, {database: main, table: log}]\n"
     project = make_project(tmp_path, rules=rules)
     create_dump(project.config(), progress=Silent())
-    restore_dump(project.config(), "latest", tables=(), wipe=False, progress=Silent())
+    restore_dump(project.config(), "latest", RestoreOptions(), progress=Silent())
     names = {name for _, name, _, _ in contents(project.target)["schema"]}
     assert b"customers" in names
     assert not names & {b"orders", b"orders_by_customer", b"log", b"remember"}

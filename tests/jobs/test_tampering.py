@@ -11,7 +11,7 @@ import pytest
 from replicate.errors import CorruptError
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
-from replicate.jobs.restore import restore_dump
+from replicate.jobs.restore import RestoreOptions, restore_dump
 from replicate.jobs.verify import verify_dumps
 from tests.support.journey import Project, make_project
 
@@ -39,7 +39,7 @@ def _first_dump(project: Project) -> dict[str, bytes]:
 
 def _refused(project: Project) -> str:
     with pytest.raises(CorruptError) as caught:
-        restore_dump(project.config(), "first", tables=(), wipe=False, progress=Silent())
+        restore_dump(project.config(), "first", RestoreOptions(), progress=Silent())
     assert project.target.read_bytes() == b""
     assert [path.name for path in project.folder.glob(".dev*")] == []
     return caught.value.message
@@ -119,4 +119,4 @@ def test_a_damaged_index_costs_nothing(project: Project, content: bytes | None) 
     if content is not None:
         index.write_bytes(content)
     assert set(project.listed()) == {"first", "second"}
-    restore_dump(project.config(), "latest", tables=(), wipe=False, progress=Silent())
+    restore_dump(project.config(), "latest", RestoreOptions(), progress=Silent())

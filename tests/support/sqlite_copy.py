@@ -49,7 +49,7 @@ def feed(
     masked = {key for key, columns in selection.masked.items() if columns}
     loaded = {}
     try:
-        destination.begin(wipe=False)
+        destination.begin(wipe=False, jobs=1)
         destination.run(snapshot.pre_data(selection))
         for table in snapshot.dumped_tables(selection):
             to_load = LoadTable(

@@ -67,7 +67,12 @@ class SQLiteDestination:
     def describe_contents(self) -> str:
         return str(contents(self._path))
 
-    def begin(self, *, wipe: bool) -> None:
+    def would_drop(self, pre_data: str) -> str:  # noqa: ARG002 - the whole file is replaced
+        if self.is_empty():
+            return ""
+        return f"all that {self._path} holds goes: {self.describe_contents()}"
+
+    def begin(self, *, wipe: bool, jobs: int) -> int:  # noqa: ARG002 - a file has one writer
         """Begin the new file. Raises `GuardError` where the target must not be replaced."""
         held = contents(self._path)
         if not wipe and not held.empty:
@@ -81,6 +86,7 @@ class SQLiteDestination:
             for setting in _BUILDING:
                 self._connection.execute(f"PRAGMA {setting}")
             self._runner = SchemaRunner(self._connection, self._path)
+        return 1
 
     @property
     def _open(self) -> sqlite3.Connection:

@@ -66,9 +66,13 @@ class ScriptDestination:
     def describe_contents(self) -> str:
         return "nothing"
 
-    def begin(self, *, wipe: bool) -> None:
-        del wipe  # there is nothing to wipe
+    def would_drop(self, pre_data: str) -> str:  # noqa: ARG002 - nothing is there
+        return ""
+
+    def begin(self, *, wipe: bool, jobs: int) -> int:
+        del wipe, jobs  # there is nothing to wipe, and one file to write
         self._write(_HEAD)
+        return 1
 
     def run(self, script: str, *, only: Sequence[LoadTable] | None = None) -> None:
         for statement in self._runner.statements(script, only):

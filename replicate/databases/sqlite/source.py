@@ -218,6 +218,9 @@ class SQLiteSnapshot:
             if table.name.lower() not in dumped.left_out | dumped.unread
         )
 
+    def remarks(self, selection: Selection) -> list[str]:  # noqa: ARG002 - no two dumps differ
+        return []
+
     def slices(self, table: Table, target_bytes: int) -> list[Slice]:
         layout = self._reader_of(table.name).layout
         if layout.key is None or (table.bytes is not None and table.bytes <= target_bytes):
