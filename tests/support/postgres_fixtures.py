@@ -1,0 +1,54 @@
+"""Fixtures for tests that need PostgreSQL; `tests/conftest.py` makes them known everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.support.postgres import Server, available_versions, start_server
+
+
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[int], Server]]:
+    """Gives the server of a version: started when first asked for, one for a whole session."""
+    with ExitStack() as stack:
+        started: dict[int, Server] = {}
+
+        def find(version: int) -> Server:
+            if version not in started:
+                started[version] = start_server(version)
+                stack.callback(started[version].close)
+            return started[version]
+
+        yield find
+
+
+@pytest.fixture(scope="session", params=available_versions(), ids="pg{}".format)
+def server(request: pytest.FixtureRequest, server_of: Callable[[int], Server]) -> Server:
+    """Every version in turn. Leave it running: a test that stops its server starts its own."""
+    version: int = request.param
+    return server_of(version)
+
+
+@pytest.fixture(scope="session")
+def any_server(server_of: Callable[[int], Server]) -> Server:
+    """One version, for tests of what is the same in all."""
+    return server_of(16)
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The name of an empty database on `server`."""
+    name = server.create_database()
+    yield name
+    server.drop_database(name)
+
+
+@pytest.fixture
+def any_database(any_server: Server) -> Iterator[str]:
+    """The name of an empty database on `any_server`."""
+    name = any_server.create_database()
+    yield name
+    any_server.drop_database(name)

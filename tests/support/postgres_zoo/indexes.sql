@@ -1,0 +1,11 @@
+CREATE SCHEMA indexes; SET search_path = indexes;
+CREATE TABLE t(id int NOT NULL, v text, n numeric, d jsonb, at timestamptz, during int4range, place point, words tsvector, tags text[]);
+INSERT INTO t SELECT i, 'v' || i, i / 7.0, jsonb_build_object('k', i), 'epoch'::timestamptz + i * interval '1 day', int4range(i * 10, i * 10 + 5), point(i, i), to_tsvector('simple', 'w' || i), ARRAY['t' || i] FROM generate_series(1, 200) i;
+CREATE UNIQUE INDEX uniq ON t (id); CREATE UNIQUE INDEX partial ON t (v) WHERE id > 100; CREATE INDEX expr ON t (lower(v), (n + 1) DESC NULLS LAST);
+CREATE INDEX gin_json ON t USING gin (d jsonb_path_ops); CREATE INDEX gin_tags ON t USING gin (tags); CREATE INDEX gin_words ON t USING gin (words) WITH (fastupdate = off);
+CREATE INDEX brin ON t USING brin (at) WITH (pages_per_range = 4); CREATE INDEX covering ON t (id) INCLUDE (v, n); CREATE INDEX hashed ON t USING hash (v);
+CREATE INDEX gist ON t USING gist (place); CREATE INDEX spgist ON t USING spgist (v); CREATE INDEX coll ON t (v COLLATE "POSIX" text_pattern_ops) WITH (fillfactor = 50);
+ALTER TABLE t ADD CONSTRAINT no_overlap EXCLUDE USING gist (during WITH &&) WHERE (id > 0), ADD CONSTRAINT pk PRIMARY KEY USING INDEX uniq;
+ALTER TABLE t CLUSTER ON pk; ALTER TABLE t REPLICA IDENTITY USING INDEX pk; ALTER INDEX expr ALTER COLUMN 1 SET STATISTICS 300;
+CREATE TABLE full_identity(a int); ALTER TABLE full_identity REPLICA IDENTITY FULL; INSERT INTO full_identity VALUES (1);
+CREATE STATISTICS both_of (ndistinct, dependencies) ON id, v FROM t; CREATE STATISTICS expr_of ON lower(v), (n * 2) FROM t; ALTER STATISTICS both_of SET STATISTICS 200;

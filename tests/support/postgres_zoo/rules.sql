@@ -1,0 +1,6 @@
+CREATE SCHEMA rules; SET search_path = rules;
+CREATE TABLE log(line text); CREATE TABLE muted(id int); CREATE TABLE echoed(id int);
+INSERT INTO muted VALUES (1), (2); INSERT INTO echoed VALUES (3);
+CREATE RULE mute AS ON INSERT TO muted DO INSTEAD NOTHING;
+CREATE RULE "echo it" AS ON INSERT TO echoed DO ALSO INSERT INTO log VALUES ('echo ' || NEW.id);
+CREATE RULE quiet AS ON DELETE TO echoed WHERE OLD.id > 5 DO INSTEAD NOTHING; ALTER TABLE echoed DISABLE RULE quiet;

@@ -1,0 +1,14 @@
+CREATE SCHEMA sequences; SET search_path = sequences;
+CREATE SEQUENCE never; CREATE SEQUENCE never_from START 42;
+CREATE SEQUENCE called; SELECT nextval('called'), nextval('called');
+CREATE SEQUENCE told; SELECT setval('told', 99, false);
+CREATE SEQUENCE at_max AS smallint MAXVALUE 5; SELECT setval('at_max', 5);
+CREATE SEQUENCE biggest; SELECT setval('biggest', 9223372036854775807);
+CREATE SEQUENCE down INCREMENT -3 START -1; SELECT nextval('down'), nextval('down');
+CREATE SEQUENCE around MINVALUE -2 MAXVALUE 2 START 0 CYCLE CACHE 10; SELECT nextval('around');
+CREATE UNLOGGED SEQUENCE fleeting; SELECT nextval('fleeting');
+CREATE SEQUENCE "odd ""name"".😀 it's"; SELECT nextval('"odd ""name"".😀 it''s"');
+CREATE TABLE owner(id serial, big bigserial, small smallserial, other int);
+CREATE SEQUENCE "owned one" OWNED BY owner.other; SELECT nextval('"owned one"');
+ALTER SEQUENCE owner_id_seq RENAME TO "renamed id";
+INSERT INTO owner(other) VALUES (1), (2), (3);

@@ -1,0 +1,11 @@
+CREATE SCHEMA shapes; SET search_path = shapes;
+CREATE TABLE no_columns(); INSERT INTO no_columns SELECT FROM generate_series(1, 3);
+CREATE TABLE no_columns_left(a int); INSERT INTO no_columns_left VALUES (1), (2); ALTER TABLE no_columns_left DROP a;
+CREATE TABLE no_rows(id int PRIMARY KEY, v text); CREATE TABLE nothing_at_all();
+CREATE TABLE no_key(a text, b int); INSERT INTO no_key VALUES ('x', 1), ('x', 1), (NULL, NULL), ('', NULL);
+CREATE TABLE one_null(a text); INSERT INTO one_null VALUES (NULL), (''), (NULL);
+CREATE TABLE only_generated(a int GENERATED ALWAYS AS (7) STORED); INSERT INTO only_generated DEFAULT VALUES; INSERT INTO only_generated DEFAULT VALUES;
+CREATE TYPE like_this AS (a int, b text); CREATE TABLE of_type OF like_this (a PRIMARY KEY); INSERT INTO of_type VALUES (1, 'x');
+CREATE TABLE many_rows(id int PRIMARY KEY, v text); INSERT INTO many_rows SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+CREATE TABLE updated(id int, v text); INSERT INTO updated SELECT i, 'old' FROM generate_series(1, 100) i;
+UPDATE updated SET v = 'new' WHERE id % 2 = 0; DELETE FROM updated WHERE id % 5 = 0;
