@@ -7,27 +7,52 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import command_line, row_engine, sqlite_journey
+from benchmarks import command_line, postgresql_journey, row_engine, sqlite_journey
+from tests.support.postgres import available_versions
 
 MEGABYTE = 1_000_000
+ALL = ["engine", "sqlite", "postgresql", "memory", "commands"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="*", default=ALL, help=f"of {', '.join(ALL)}; default: all")
     parser.add_argument(
-        "what", nargs="*", default=["engine", "sqlite", "memory", "commands"], help="default: all"
+        "--size", type=int, help="MB of the database (default: SQLite 1000, PostgreSQL 2000)"
     )
-    parser.add_argument("--size", type=int, default=1000, help="MB of the SQLite database")
     parser.add_argument("--memory-size", type=int, default=4000, help="MB for the memory check")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions; medians are shown")
     parser.add_argument("--dumps", type=int, default=10_000, help="dumps to list")
     parser.add_argument("--directory", type=Path, help="where to work (default: a temporary one)")
+    postgresql = parser.add_argument_group("PostgreSQL")
+    postgresql.add_argument("--jobs", type=int, default=2, help="of both sides (default: 2)")
+    postgresql.add_argument("--server", type=int, choices=available_versions(), default=16)
+    postgresql.add_argument(
+        "--only", type=_parts, default=postgresql_journey.PARTS, metavar="PART,...",
+        help=f"parts of the measurement: {','.join(postgresql_journey.PARTS)}",
+    )  # fmt: skip
+    postgresql.add_argument(
+        "--keep", type=Path, metavar="DIR",
+        help="keep the server's data there, and use them the next time instead of generating; the"
+        " server's user (root's is another one) must be able to get there",
+    )  # fmt: skip
     chosen = parser.parse_args()
-    measurements: Mapping[str, Callable[[Path], Mapping[str, float]]] = {
-        "engine": lambda _: row_engine.measure(megabytes=100, seed=1),
-        "sqlite": lambda f: sqlite_journey.measure(f, chosen.size * MEGABYTE, chosen.rounds),
-        "memory": lambda f: sqlite_journey.memory(f, chosen.memory_size * MEGABYTE),
-        "commands": lambda f: command_line.measure(f, chosen.dumps, chosen.rounds),
+    measurements: Mapping[str, Callable[[Path], None]] = {
+        "engine": lambda _: _show(row_engine.measure(megabytes=100, seed=1)),
+        "sqlite": lambda f: _show(
+            sqlite_journey.measure(f, (chosen.size or 1000) * MEGABYTE, chosen.rounds)
+        ),
+        "postgresql": lambda f: postgresql_journey.measure(
+            f,
+            size=(chosen.size or 2000) * MEGABYTE,
+            rounds=chosen.rounds,
+            jobs=chosen.jobs,
+            version=chosen.server,
+            keep=chosen.keep,
+            parts=chosen.only,
+        ),
+        "memory": lambda f: _show(sqlite_journey.memory(f, chosen.memory_size * MEGABYTE)),
+        "commands": lambda f: _show(command_line.measure(f, chosen.dumps, chosen.rounds)),
     }
     for name in chosen.what:
         if name not in measurements:
@@ -35,8 +60,19 @@ def main() -> None:
     for name in chosen.what:
         with tempfile.TemporaryDirectory(dir=chosen.directory) as folder:
             print(f"\n{name}")
-            for label, value in measurements[name](Path(folder)).items():
-                print(f"  {label:<42} {value:10,.2f}")
+            measurements[name](Path(folder))
+
+
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if unknown := set(parts) - set(postgresql_journey.PARTS):
+        raise argparse.ArgumentTypeError(f"no part is named {', '.join(sorted(unknown))}")
+    return parts
+
+
+def _show(figures: Mapping[str, float]) -> None:
+    for label, value in figures.items():
+        print(f"  {label:<42} {value:10,.2f}")
 
 
 main()
