@@ -235,8 +235,11 @@ class Destination(Protocol):
         """What is there now, in a few words, for the refusal and for the plan of a wipe."""
         ...
 
-    def would_drop(self, pre_data: str) -> str:
-        """What a wipe would remove to make room for that schema, in a few words."""
+    def would_drop(self, schema: str) -> str:
+        """What a wipe would remove to make room for that schema, in a few words; empty if nothing.
+
+        `schema` is both sections, one after the other. To be asked before a `begin` that wipes.
+        """
         ...
 
     def begin(self, *, wipe: bool, jobs: int) -> int:

@@ -190,7 +190,7 @@ class Container:
             if any(sign in done.stderr.lower() for sign in _PORT_TAKEN):
                 raise _taken(self.port)
             raise self._error("the container can't be started", done)
-        self.id = done.stdout.strip() or None
+        self.id = (done.stdout.split() or [None])[-1]
         if not self.port:
             self.port = self._published()
 
@@ -209,6 +209,7 @@ class Container:
             try:
                 # Asks the server, and so needs a login.
                 _ = database.name
+                return
             except DatabaseError as error:
                 if not self._is_running():
                     raise self._ended() from None
@@ -220,8 +221,6 @@ class Container:
                     ) from None
                 time.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-            else:
-                return
 
     def follow(self) -> None:
         """Wait for an interrupt. Raises `DatabaseError` where the container ends by itself."""
@@ -291,10 +290,8 @@ class Container:
         raise self._error(f"docker doesn't say which port container {self.name} has", done)
 
     def _is_running(self) -> bool:
-        done = self._call(
-            _ANSWER_SECONDS, "inspect", "--type=container", "--format={{.State.Status}}",
-            self._handle,
-        )  # fmt: skip
+        what = ("--type=container", "--format={{.State.Status}}", self._handle)
+        done = self._call(_ANSWER_SECONDS, "inspect", *what)
         if done.returncode != 0:
             _refuse_unreachable(done.stderr)
         return done.returncode == 0 and done.stdout.strip() not in ("exited", "dead", "removing")
@@ -346,7 +343,8 @@ class Container:
         except subprocess.TimeoutExpired:
             raise ReplicateError(
                 f"`docker {arguments[0]}` did not answer for {seconds:g} s",
-                hint="look at docker's daemon: it may have to be restarted",
+                # What the daemon is doing may still come to its end, after our `remove`.
+                hint=f"see to docker's daemon, and then to what it may have made: {self.removal}",
             ) from None
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 

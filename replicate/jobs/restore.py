@@ -73,12 +73,13 @@ def plan_restore(
         dump = open_contents(config, library, value, options.tables)
         destination = open_destination(settings)
         _guard(settings, dump.manifest, destination)
+        schema = dump.section("pre-data") + dump.section("post-data")
         return RestorePlan(
             dump.manifest.header,
             destination.name,
             destination.engine,
             destination.describe_contents(),
-            "" if destination.is_empty() else destination.would_drop(dump.section("pre-data")),
+            "" if destination.is_empty() else destination.would_drop(schema),
             [dump.manifest.body.tables[index] for index in sorted(dump.chosen)],
         )
 
@@ -144,7 +145,7 @@ def _restore(
     # The sections are small, and both are opened before the target is touched at all.
     pre_data, post_data = dump.section("pre-data"), dump.section("post-data")
     try:
-        if wipe and (drops := destination.would_drop(pre_data)):
+        if wipe and (drops := destination.would_drop(pre_data + post_data)):
             progress.note(drops)
         lanes = destination.begin(wipe=wipe, jobs=jobs)
         progress.stage("Restoring rows", dump.data_bytes)

@@ -66,7 +66,7 @@ class ScriptDestination:
     def describe_contents(self) -> str:
         return "nothing"
 
-    def would_drop(self, pre_data: str) -> str:  # noqa: ARG002 - nothing is there
+    def would_drop(self, schema: str) -> str:  # noqa: ARG002 - nothing is there
         return ""
 
     def begin(self, *, wipe: bool, jobs: int) -> int:
