@@ -61,4 +61,5 @@ _FITTING = {
     Kind.TIME: "use random-date, null or fixed",
     Kind.TIMESTAMP: "use random-date, null or fixed",
     Kind.JSON: "use null, or fixed with a JSON document",
+    Kind.OTHER: "use null, or fixed with a value that the column's type takes",
 }

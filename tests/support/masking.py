@@ -88,4 +88,5 @@ BY_KIND = {
     Kind.TIME: DATES,
     Kind.TIMESTAMP: DATES,
     Kind.JSON: TEXTS,
+    Kind.OTHER: TEXTS,
 }

@@ -12,6 +12,9 @@ Name = tuple[str, str]
 TABLES = frozenset({"TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"})
 """Kinds of entries that statements about tables lock."""
 
+_PARTS = frozenset({"TABLE", "FOREIGN TABLE", "TABLE ATTACH"})
+"""Kinds of entries that tell of a table's place among others."""
+
 
 class Family:
     """Which tables a statement about another one locks along: partitions, and children."""
@@ -24,7 +27,7 @@ class Family:
         self._foreign: set[Name] = set()
         self.partitions: set[Name] = set()
         for entry in by_id.values():
-            if entry.kind not in (*TABLES, "TABLE ATTACH"):
+            if entry.kind not in _PARTS:
                 continue
             child = (entry.schema, entry.name)
             if entry.kind == "FOREIGN TABLE":
@@ -34,7 +37,7 @@ class Family:
             if entry.kind == "TABLE ATTACH":
                 self.partitions.add(child)
             for needed in (by_id.get(number) for number in entry.depends):
-                if needed is None or needed.kind not in TABLES:
+                if needed is None or needed.kind not in _PARTS:
                     continue
                 parent = (needed.schema, needed.name)
                 if parent != child:

@@ -217,26 +217,34 @@ def _lost(gone: dict[Key, Held], named: _Named) -> list[Held]:
     return sorted(lost, key=lambda held: (held.part_of != 0, held.kind, held.title))
 
 
-_CAUSE = """
-    SELECT pg_catalog.pg_describe_object(d.refclassid, d.refobjid, 0), c.relname::text, d.refobjid
-    FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = d.refclassid
-    WHERE (d.classid = ('pg_catalog.' || %(catalog)s)::regclass AND d.objid = %(oid)s::oid
-           AND (%(sub)s = 0 OR d.objsubid = %(sub)s))
-       OR (d.classid = 'pg_catalog.pg_rewrite'::regclass AND %(catalog)s = 'pg_class'
-           AND d.objid IN (SELECT oid FROM pg_catalog.pg_rewrite WHERE ev_class = %(oid)s::oid))"""
+_TITLE = "SELECT pg_catalog.pg_describe_object(('pg_catalog.' || %s)::regclass, %s::oid, %s)"
+
+# What an object refers to. A view does so by its rule; a row type stands for its relation, and an
+# index for its table.
+_REFERENCES = """
+    WITH d AS (
+        SELECT refclassid, refobjid FROM pg_catalog.pg_depend
+        WHERE (classid = ('pg_catalog.' || %(catalog)s)::regclass AND objid = %(oid)s::oid
+               AND (%(sub)s = 0 OR objsubid = %(sub)s))
+           OR (classid = 'pg_catalog.pg_rewrite'::regclass AND %(catalog)s = 'pg_class'
+               AND objid IN (SELECT oid FROM pg_catalog.pg_rewrite WHERE ev_class = %(oid)s::oid)))
+    SELECT CASE WHEN r.oid IS NULL THEN c.relname::text ELSE 'pg_class' END,
+           COALESCE(i.indrelid, r.oid, d.refobjid)
+    FROM d JOIN pg_catalog.pg_class c ON c.oid = d.refclassid
+    LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = d.refobjid AND c.relname = 'pg_class'
+    LEFT JOIN pg_catalog.pg_type t ON t.oid = d.refobjid AND c.relname = 'pg_type'
+    LEFT JOIN pg_catalog.pg_class r ON r.oid = t.typrelid AND r.relkind <> 'c'
+    ORDER BY 1, 2"""
 
 
 def _explain(connection: Connection, held: Held, gone: dict[Key, Held]) -> str:
     catalog, oid, sub = held.key
+    [(title,)] = connection.execute(_TITLE, [catalog, oid, sub]).fetchall()
     about = {"catalog": catalog, "oid": oid, "sub": sub}
-    [(title,)] = connection.execute(
-        "SELECT pg_catalog.pg_describe_object(('pg_catalog.' || %(catalog)s)::regclass, "
-        "%(oid)s::oid, %(sub)s)",
-        about,
-    ).fetchall()
-    for cause, ref_catalog, ref_oid in connection.execute(_CAUSE, about).fetchall():
-        is_itself = ref_catalog == catalog and int(ref_oid) == oid
-        if not is_itself and (ref_catalog, int(ref_oid), 0) in gone and cause:
+    for ref_catalog, ref_oid in connection.execute(_REFERENCES, about).fetchall():
+        ref = (str(ref_catalog), int(ref_oid), 0)
+        if ref in gone and ref[:2] != (catalog, oid):
+            [(cause,)] = connection.execute(_TITLE, ref).fetchall()
             return f"{title} depends on {cause}, which the dump replaces"
     return f"{title} would be lost with what the dump replaces"
 

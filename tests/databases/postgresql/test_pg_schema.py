@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -235,9 +236,9 @@ def test_many_tables_take_few_queries(any_server: Server, any_database: str) -> 
         execute = snapshot._connection.execute
         queries: list[object] = []
 
-        def counting(*args: object) -> object:
+        def counting(*args: Any) -> Any:
             queries.append(args)
-            return execute(*args)  # type: ignore[arg-type]
+            return execute(*args)
 
         snapshot._connection.execute = counting  # type: ignore[assignment]
         assert len(snapshot.schema().tables) == 300

@@ -48,7 +48,7 @@ def shop_database(server: Server) -> Iterator[str]:
             "OWNER dst_owner CONNECTION LIMIT 17"
         )
         for statement in (
-            "ALTER DATABASE {} SET search_path TO \"my \"\"schema\", public, ''",
+            'ALTER DATABASE {} SET search_path TO "my ""schema", public, \'\'',
             "ALTER DATABASE {} SET statement_timeout TO '7min'",
             "ALTER DATABASE {} SET my.setting TO 'it''s'",
             "ALTER ROLE dst_reader IN DATABASE {} SET work_mem TO '9MB'",

@@ -50,15 +50,15 @@ def test_a_users_own_objects_stay(server: Server, database: str) -> None:
          "for column a of table public.mine depends on sequence public.users_id_seq"),
         ("CREATE TABLE mine (b int) INHERITS (users)",
          "table public.mine depends on table public.users, which the dump replaces"),
-        ("CREATE TABLE mine (a int); CREATE TRIGGER t AFTER INSERT ON mine "
-         "EXECUTE FUNCTION touch()",
+        (("CREATE TABLE mine (a int); CREATE TRIGGER t AFTER INSERT ON mine "
+         "EXECUTE FUNCTION touch()"),
          "trigger t on table public.mine depends on function public.touch()"),
         ("CREATE FUNCTION touch(mood) RETURNS int LANGUAGE sql AS 'SELECT 1'",
          "function public.touch(public.mood) depends on type public.mood"),
         ("CREATE FUNCTION mine() RETURNS SETOF users LANGUAGE sql AS 'SELECT * FROM public.users'",
          "function public.mine() depends on"),
-        ("CREATE TABLE mine (a int); CREATE POLICY p ON mine USING "
-         "((SELECT count(*) FROM users) > 1)",
+        (("CREATE TABLE mine (a int); CREATE POLICY p ON mine USING "
+         "((SELECT count(*) FROM users) > 1)"),
          "policy p on table public.mine depends on table public.users"),
         ("CREATE DOMAIN mine AS mood", "type public.mine depends on type public.mood"),
         ("CREATE AGGREGATE mine(mood) (sfunc = array_append, stype = mood[])",
@@ -86,7 +86,7 @@ def test_no_more_than_five_are_named(any_server: Server, any_database: str) -> N
     restore(destination(any_server, any_database), shop())
     views = (f"CREATE VIEW mine{n} AS SELECT * FROM users;" for n in range(7))
     any_server.run(any_database, "".join(views))
-    with pytest.raises(GuardError, match="mine4 depends on .*; and 2 more"):
+    with pytest.raises(GuardError, match=r"mine4 depends on .*; and 2 more"):
         destination(any_server, any_database).would_drop(SCRIPT)
 
 
