@@ -147,7 +147,13 @@ def _fill(
         container.start(progress)
         container.wait_until_ready(wait, progress)
         config = config.model_copy(update={"destination": container.destination()})
-        report = restore_dump(config, dump, RestoreOptions(tables), progress=progress)
+        try:
+            report = restore_dump(config, dump, RestoreOptions(tables), progress=progress)
+        except ReplicateError as error:
+            if "--wipe" in (error.hint or ""):
+                # Of what a half restored database is good for; this one is about to be removed.
+                error.hint = None
+            raise
         progress.done(
             f"{plural(report.rows, 'row')} of {plural(report.tables, 'table')} of {report.name}, "
             f"{size(report.bytes)}, restored into container {container.name} "

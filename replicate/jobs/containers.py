@@ -190,7 +190,7 @@ class Container:
             if any(sign in done.stderr.lower() for sign in _PORT_TAKEN):
                 raise _taken(self.port)
             raise self._error("the container can't be started", done)
-        self.id = (done.stdout.split() or [None])[-1]
+        self.id = done.stdout.strip().rpartition("\n")[2] or None
         if not self.port:
             self.port = self._published()
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from replicate.config import Config
+from replicate.config import Config, SourceConfig
 from replicate.crypto import keys, selftest
-from replicate.databases.base import Source, Table
+from replicate.databases.base import Selection, Source, Table
 from replicate.databases.registry import open_source
 from replicate.datastores.base import Datastore
 from replicate.dumps.catalog import Catalog
@@ -34,7 +34,8 @@ from replicate.dumps.manifest import (
 )
 from replicate.dumps.names import check_dump_name, new_dump_name
 from replicate.errors import ConflictError, NotFoundError, ReplicateError
-from replicate.jobs.dumping import Dumping
+from replicate.jobs.dumping import Dumping, workers_for
+from replicate.jobs.executor import Processes
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.opening import needed, open_library
 from replicate.jobs.progress import Progress
@@ -146,6 +147,7 @@ def create_dump(
         selection = select_tables(config, schema)
         plan = plan_masking(config, schema, selection.tables)
         selection = replace(selection, masked=plan.masked_columns())
+        processes = _start_workers(settings, selection, jobs, stack)
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
@@ -156,7 +158,7 @@ def create_dump(
             library.store,
             tables,
             run.worker_setup(),
-            jobs=jobs or settings.jobs,
+            processes=processes,
             progress=progress,
         )
         with _taking_back(library.store, sealing.format.run_id, BaseException):
@@ -167,6 +169,19 @@ def create_dump(
         with _taking_back(library.store, sealing.format.run_id, ConflictError):
             library.catalog.add(manifest, sealing.data_key)
     return manifest
+
+
+def _start_workers(
+    settings: SourceConfig, selection: Selection, jobs: int | None, stack: ExitStack
+) -> Processes | None:
+    """Processes to work in, where they are worth it: they get ready while keys are stretched."""
+    count = workers_for(
+        selection.tables,
+        jobs=jobs or settings.jobs,
+        chunk_size=settings.chunk_size,
+        slice_size=settings.target_slice,
+    )
+    return stack.enter_context(closing(Processes(count))) if count > 1 else None
 
 
 def _refuse_taken_name(catalog: Catalog, name: str) -> None:

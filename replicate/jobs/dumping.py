@@ -6,8 +6,8 @@ row crosses a process border. Where they can't, one reader feeds blocks to all o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
@@ -26,8 +26,26 @@ WORTH_A_PROCESS = 32 * 1024 * 1024
 ItemT = TypeVar("ItemT")
 
 
+def workers_for(
+    tables: Sequence[Table], *, jobs: int | None, chunk_size: int, slice_size: int
+) -> int:
+    """How many worker processes are worth their start; 1 is to do without any.
+
+    `jobs` is what the user says. By estimates alone: no row has been looked at yet.
+    """
+    total = sum(table.bytes or 0 for table in tables)
+    wanted = jobs or (cores() if total >= WORTH_A_PROCESS else 1)
+    big = [table.bytes or 0 for table in tables if (table.bytes or 0) > slice_size]
+    tasks = sum(-(-size // slice_size) for size in big) + -(-(total - sum(big)) // chunk_size)
+    return max(1, min(wanted, tasks))
+
+
 class Dumping:
-    """Dumps one snapshot; `tables` have rows to read, in the order of the manifest."""
+    """Dumps one snapshot; `tables` have rows to read, in the order of the manifest.
+
+    `processes` are the workers, which belong to the dumping from now on; None is to do all the
+    work here.
+    """
 
     def __init__(
         self,
@@ -36,20 +54,16 @@ class Dumping:
         tables: tuple[Table, ...],
         setup: WorkerSetup,
         *,
-        jobs: int | None,
+        processes: Processes | None,
         progress: Progress,
     ) -> None:
         self._snapshot = snapshot
         self._store = store
         self._tables = tables
         self._setup = setup
+        self._processes = processes
         self._progress = progress
         self._bytes = sum(table.bytes or 0 for table in tables)
-        self._jobs = jobs or (cores() if self._bytes >= WORTH_A_PROCESS else 1)
-        if self._jobs > 1:
-            # A process without a task would only have cost its start.
-            tasks = sum(1 for _ in self._sliced())
-            self._jobs = max(1, min(self._jobs, tasks))
 
     def run(self, selection: Selection) -> list[ChunkRecord]:
         """Store all chunks of the dump; their records, in the order of their restore."""
@@ -77,26 +91,23 @@ class Dumping:
 
     def _start(self, first_number: int) -> tuple[Executor, bool]:
         """The executor, and whether it has to be fed rows."""
-        if self._jobs == 1:
+        if self._processes is None:
             numbers = inline_numbers(first_number)
             return Inline(Worker(self._setup, numbers, self._snapshot, self._store)), False
         shared = self._snapshot.share()
-        if shared is not None:
-            processes = self._processes(shared, first_number)
-            if self._snapshot.confirm_shared():
-                return processes, False
-            processes.close()
-            self._progress.note("the source is being written to: one reader feeds all workers")
-        return self._processes(None, first_number), True
-
-    def _processes(self, shared: object | None, first_number: int) -> Processes:
-        processes = Processes(replace(self._setup, shared=shared), self._jobs, first_number)
-        try:
-            processes.ready()
-        except BaseException:
-            processes.close()
-            raise
-        return processes
+        processes = self._processes
+        processes.begin(replace(self._setup, shared=shared), first_number)
+        if shared is None:
+            return processes, True
+        if self._snapshot.confirm_shared():
+            return processes, False
+        processes.close()
+        self._progress.note("the source is being written to: one reader feeds all workers")
+        with ExitStack() as undo:
+            others = undo.enter_context(closing(Processes(processes.count)))
+            others.begin(self._setup, first_number)
+            undo.pop_all()
+        return others, True
 
     @cached_property
     def _slices(self) -> list[tuple[int, Slice]]:

@@ -55,31 +55,34 @@ class Inline:
 
 
 class Processes:
-    """A worker a process. `ready` returns when each has joined the source's moment.
+    """A worker a process, started at once, since that takes a while; `begin` gives them their work.
 
     A thread stands for each process: it hands over a task, waits for the answer and takes the
     next, so that a process is idle only while there is nothing to do.
     """
 
-    def __init__(self, setup: WorkerSetup, count: int, first_number: int) -> None:
+    def __init__(self, count: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._workers: list[tuple[SpawnProcess, Connection[Any, Any]]] = []
         self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
         self._threads = ThreadPoolExecutor(max_workers=count)
-        self._count = count
-        for index in range(count):
+        self.count = count
+        for _ in range(count):
             ours, theirs = context.Pipe()
-            # Each process counts in steps of its own, so that no number is given twice.
-            steps = (first_number + index, count)
-            process = context.Process(target=_serve, args=(theirs, *steps), daemon=True)
+            process = context.Process(target=_serve, args=(theirs,), daemon=True)
             with _interrupts_held():
                 process.start()
             theirs.close()
-            ours.send(setup)
             self._workers.append((process, ours))
 
-    def ready(self) -> None:
-        """Wait until every worker has begun; raises what kept one from it."""
+    def begin(self, setup: WorkerSetup, first_number: int) -> None:
+        """Wait until every worker has joined the source's moment; raises what kept one from it."""
+        for index, (_, connection) in enumerate(self._workers):
+            # Each process counts in steps of its own, so that no number is given twice.
+            try:
+                connection.send((setup, first_number + index, self.count))
+            except OSError as error:
+                raise _worker_died() from error
         for _, connection in self._workers:
             _receive(connection)
             self._idle.put(connection)
@@ -89,7 +92,7 @@ class Processes:
         for task in tasks:
             pending.append(self._threads.submit(self._call, task))
             # One task waits beside those that run: enough to keep every process busy.
-            if len(pending) > self._count:
+            if len(pending) > self.count:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -162,7 +165,7 @@ def _interrupts_held() -> Iterator[None]:
                 handler(*call)
 
 
-def _serve(connection: Connection[Any, Any], first_number: int, step: int) -> None:
+def _serve(connection: Connection[Any, Any]) -> None:
     """The life of a worker process."""
     # Ctrl-C reaches the whole group; the coordinator decides, and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -171,7 +174,8 @@ def _serve(connection: Connection[Any, Any], first_number: int, step: int) -> No
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         try:
-            worker = Worker.join(connection.recv(), itertools.count(first_number, step))
+            setup, first_number, step = connection.recv()
+            worker = Worker.join(setup, itertools.count(first_number, step))
         except Exception as error:  # noqa: BLE001 - handed to the coordinator, which raises it
             connection.send(_portable(error))
             return

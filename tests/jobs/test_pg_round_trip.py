@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from replicate.config import Config, load_config
-from replicate.dumps.manifest import Manifest
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 from replicate.jobs.restore import RestoreOptions, restore_dump, restore_script
-from tests.support.journey import ALL
 from tests.support.postgres import Server
+from tests.support.postgres_journey import LEFT_OUT, SMALL, Pair
 from tests.support.postgres_zoo import PIECES, compare, fill, fill_latin1, fill_sql_ascii
-
-LEFT_OUT = re.compile(r"^schema .*(PUBLICATION|USER MAPPING)")
-"""What could begin to send data somewhere, or holds a password."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A source and an empty target on one server, and a config that names both."""
-
-    server: Server
-    source: str
-    target: str
-    folder: Path
-
-    def config(
-        self, *, source: str = "", destination: str = "", to: Server | None = None
-    ) -> Config:
-        conf = self.folder / "conf.yaml"
-        store = self.folder / "store"
-        store.mkdir(exist_ok=True)
-        conf.write_text(
-            f"encryption_key: the key of this test\nmasking_key: another key of it\n"
-            f"source:\n  connection_uri: {self.server.uri(self.source)!r}\n"
-            f"  pg_bin_path: {self.server.bin}\n{source}"
-            f"datastore:\n  local_disk: {{dir: {store}}}\n"
-            f"destination:\n  connection_uri: {(to or self.server).uri(self.target)!r}\n"
-            f"{destination}"
-        )
-        conf.chmod(0o600)
-        return load_config(conf, sections=ALL)
-
-    def create(self, *, source: str = "") -> Manifest:
-        return create_dump(self.config(source=source), progress=Silent())
-
-    def restore(self, options: RestoreOptions | None = None, *, destination: str = "") -> None:
-        config = self.config(destination=destination)
-        restore_dump(config, "latest", options or RestoreOptions(), progress=Silent())
-
-    def differences(self) -> list[str]:
-        """What differs, but for what a dump leaves out and a restore does only when told to."""
-        found = compare(self.server, self.source, self.server, self.target, privileges=False)
-        return [one for one in found if not LEFT_OUT.search(one)]
-
-    def query(self, database: str, sql: str) -> list[tuple[object, ...]]:
-        with self.server.connect(database) as connection:
-            return connection.execute(sql).fetchall()
-
-
-@pytest.fixture
-def pair(server: Server, tmp_path: Path) -> Iterator[Pair]:
-    source, target = server.create_database(), server.create_database()
-    yield Pair(server, source, target, tmp_path)
-    server.drop_database(source)
-    server.drop_database(target)
 
 
 @pytest.mark.parametrize("piece", PIECES)
@@ -90,9 +32,6 @@ def test_everything_comes_back(pair: Pair, piece: str) -> None:
     pair.create()
     pair.restore()
     assert pair.differences() == []
-
-
-SMALL = "  jobs: 2\n  chunk_size: 64KiB\n  slice_size: 64KiB\n"
 
 
 def test_everything_at_once_on_several_workers_and_connections(pair: Pair) -> None:

@@ -75,7 +75,7 @@ POST = (
     after(26, "MATERIALIZED VIEW DATA", "kept", "kept",
           "REFRESH MATERIALIZED VIEW public.kept;", 8),
     after(27, "SEQUENCE SET", "users", "users_id_seq",
-          "SELECT pg_catalog.setval('public.users_id_seq', 77, true);", 4),
+          "SELECT pg_catalog.setval('public.users_id_seq', 177, true);", 4),
 )  # fmt: skip
 
 

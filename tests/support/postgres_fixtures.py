@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.support.postgres import Server, available_versions, start_server
+from tests.support.postgres_journey import Pair
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +54,22 @@ def any_database(any_server: Server) -> Iterator[str]:
     name = any_server.create_database()
     yield name
     any_server.drop_database(name)
+
+
+@pytest.fixture
+def pair(server: Server, tmp_path: Path) -> Iterator[Pair]:
+    """A source and a target, both empty, on `server`."""
+    yield from _pair(server, tmp_path)
+
+
+@pytest.fixture
+def any_pair(any_server: Server, tmp_path: Path) -> Iterator[Pair]:
+    """A source and a target, both empty, on `any_server`."""
+    yield from _pair(any_server, tmp_path)
+
+
+def _pair(server: Server, folder: Path) -> Iterator[Pair]:
+    pair = Pair(server, server.create_database(), server.create_database(), folder)
+    yield pair
+    server.drop_database(pair.source)
+    server.drop_database(pair.target)

@@ -9,6 +9,7 @@ import re
 import select
 from collections.abc import Iterator
 
+import numpy as np
 import psycopg
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
@@ -135,7 +136,7 @@ class _Stream:
         text = b"".join(parts)
         if text[-1] != _NEWLINE:
             raise psycopg.DataError("the last row that came is not whole")
-        rows = text.count(b"\n")
+        rows = int(np.count_nonzero(np.frombuffer(text, np.uint8) == _NEWLINE))
         self._rows += rows
         return RowBlock(text, rows)
 
