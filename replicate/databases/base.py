@@ -22,7 +22,8 @@ class ColumnInfo:
 
     A `hidden` one travels with every row without being declared (SQLite's rowid), and can be
     neither seen nor masked. `fixed` says why the values of this column alone can't be changed (it
-    decides which partition a row is in, say), and is empty where they can.
+    decides which partition a row is in, say), and is empty where they can. `max_chars` is how many
+    characters a value may have, where the type says.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ColumnInfo:
     generated: bool = False
     hidden: bool = False
     fixed: str = ""
+    max_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

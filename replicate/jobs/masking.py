@@ -16,14 +16,15 @@ from typing import Any
 from replicate.config import ColumnRule, Config
 from replicate.crypto import keys
 from replicate.databases.base import ColumnInfo, Schema, Table
-from replicate.errors import ConfigError, UsageError
+from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs.opening import needed
 from replicate.jobs.selection import find_table
-from replicate.rows.column import Kind
+from replicate.rows.column import Column, Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.transformers import registry
 from replicate.transformers.base import Draw, Transformer, Uniqueness
 from replicate.transformers.draw import keyed_draw, random_draw
+from replicate.transformers.fitting import Fitted
 
 TableKey = tuple[str, str]
 
@@ -39,6 +40,12 @@ class ColumnMask:
     options: Mapping[str, Any]
     consistent: bool
     label: str
+    max_chars: int | None = None
+
+    def transformer_with(self, draw: Draw) -> Transformer:
+        """Raises `UsageError` where there is no such transformer, for such a column."""
+        found = registry.build(self.transformer, dict(self.options), kind=self.kind, draw=draw)
+        return found if self.max_chars is None else Fitted(found, self.max_chars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +75,15 @@ class MaskingPlan:
         return {key: columns for key, columns in found.items() if columns}
 
 
+Refuse = Callable[[str, str | None], ConfigError]
+
+
 def build_masker(masks: TableMasks, masking_key: bytes) -> Masker:
     """The row engine for one table; `masking_key` is the root that all domains derive from."""
     return Masker(
         masks.fields,
         [
-            Mask(
-                mask.index,
-                mask.kind,
-                registry.build(
-                    mask.transformer,
-                    dict(mask.options),
-                    kind=mask.kind,
-                    draw=_draw(mask, masking_key),
-                ),
-                mask.label,
-            )
+            Mask(mask.index, mask.kind, mask.transformer_with(_draw(mask, masking_key)), mask.label)
             for mask in masks.columns
         ],
     )
@@ -159,27 +159,38 @@ def _plan_column(config: Config, table: Table, rule: ColumnRule, where: str) -> 
         raise config.error(
             f"{where}.name", f"{table.qualified}.{rule.name} can't be masked: {info.fixed}"
         )
-    options = dict(rule.transformer_options or {})
-    refuse = _refusal(config, f"{where}.transformer_name", f"{table.qualified}.{rule.name}", rule)
-    try:
-        transformer = registry.build(
-            rule.transformer_name, options, kind=info.kind, draw=random_draw()
-        )
-    except UsageError as error:
-        raise config.error(f"{where}.transformer_name", error.message, hint=error.hint) from error
-    _check_effects(table, info, transformer, refuse)
-    return ColumnMask(
+    mask = ColumnMask(
         rule.name,
         names.index(rule.name),
         info.kind,
         rule.transformer_name,
-        options,
+        dict(rule.transformer_options or {}),
         rule.consistent,
         f"{table.qualified}.{rule.name}",
+        info.max_chars,
     )
+    refuse = _refusal(config, f"{where}.transformer_name", mask.label, rule)
+    try:
+        transformer = mask.transformer_with(_TRIAL)
+    except UsageError as error:
+        raise config.error(f"{where}.transformer_name", error.message, hint=error.hint) from error
+    _check_effects(table, info, transformer, refuse)
+    _check_length(mask, transformer, refuse)
+    return mask
 
 
-Refuse = Callable[[str, str | None], ConfigError]
+_TRIAL = keyed_draw(bytes(32))
+"""Draws replacements to be looked at and thrown away, the same ones each time."""
+
+
+def _check_length(mask: ColumnMask, transformer: Transformer, refuse: Refuse) -> None:
+    """Refuse what never fits; what sometimes doesn't is only seen when it is made."""
+    if mask.max_chars is None:
+        return
+    try:
+        transformer.transform(Column.of([b"a"], mask.kind))
+    except TransformError as error:
+        raise refuse(error.message, error.hint) from None
 
 
 def _refusal(config: Config, where: str, column: str, rule: ColumnRule) -> Refuse:

@@ -10,9 +10,10 @@ from replicate.rows.column import Kind
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain: the type it is over, and whether it takes NULL."""
+    """A domain: the type it is over with its modifier, and whether it takes NULL."""
 
     base: int
+    modifier: int
     not_null: bool
 
 
@@ -32,12 +33,22 @@ class Types:
         """Whether it is a domain that takes no NULL, or is over one."""
         return any(self.domains[each].not_null for each in self._chain(oid)[:-1])
 
+    def max_chars(self, oid: int, modifier: int) -> int | None:
+        """How many characters a value may have: of char(n) and varchar(n), and domains of them."""
+        chain = self._chain(oid)
+        if len(chain) > 1:
+            modifier = self.domains[chain[-2]].modifier
+        # The modifier counts four bytes of a header that is long gone.
+        return modifier - 4 if chain[-1] in _LIMITED and modifier > 4 else None
+
     def _chain(self, oid: int) -> list[int]:
         chain = [oid]
         while chain[-1] in self.domains:
             chain.append(self.domains[chain[-1]].base)
         return chain
 
+
+_LIMITED = (1042, 1043)
 
 # Oids of pg_type.dat, which are the same in all versions. What is not here is meant not to be:
 # money, whose text is no number, and "char", which cuts text off without a word.

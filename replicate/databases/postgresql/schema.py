@@ -49,13 +49,13 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples::float8, c.relp
 
 _COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
-    a.attnotnull, a.attgenerated <> '', a.attlen
+    a.attnotnull, a.attgenerated <> '', a.attlen, a.atttypmod
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f')
 ORDER BY a.attrelid, a.attnum
 """
 _TYPES = """
-SELECT oid, typbasetype, typnotnull, typtype = 'd' FROM pg_type
+SELECT oid, typbasetype, typtypmod, typnotnull, typtype = 'd' FROM pg_type
 WHERE typtype = 'd' OR typtype = 'b' AND typname = 'citext'
 """
 _UNIQUE = """
@@ -176,8 +176,8 @@ class _Reader:
         self._partition_keys = self._grouped(_PARTITION_KEYS)
         types = connection.execute(_TYPES).fetchall()
         self._types = Types(
-            {oid: Domain(base, not_null) for oid, base, not_null, is_domain in types if is_domain},
-            frozenset(oid for oid, _, _, is_domain in types if not is_domain),
+            {oid: Domain(*about) for oid, *about, is_domain in types if is_domain},
+            frozenset(oid for oid, *_, is_domain in types if not is_domain),
         )
 
     def _grouped(self, query: str, *, by: int = 0) -> defaultdict[int, list[tuple[Any, ...]]]:
@@ -256,8 +256,11 @@ class _Reader:
                 nullable=not not_null and not self._types.refuses_null(type_oid),
                 generated=generated,
                 fixed=_PARTITION_KEY if name in deciding else "",
+                max_chars=self._types.max_chars(type_oid, modifier),
             )
-            for _, _, name, type_oid, declared, not_null, generated, _ in self._columns[oid]
+            for _, _, name, type_oid, declared, not_null, generated, _, modifier in self._columns[
+                oid
+            ]
         )
 
     def _key_columns(self, oid: int, index: int, numbers: str, count: int) -> tuple[str, ...]:

@@ -42,6 +42,10 @@ _OURS = (
 
 _NEWER = (("idle_session_timeout = 0", 140000), ("transaction_timeout = 0", 170000))
 
+_GONE = "2s"
+"""How soon the server ends a statement whose client was killed. A long one, such as the building of
+an index, would otherwise go on, and its locks would be in the way of the next restore."""
+
 _CANCEL_SECONDS = 5.0
 _ABORT_SECONDS = 20.0
 _WATCH_SECONDS = 0.25
@@ -61,6 +65,9 @@ def open_session(address: Address, database: str | None = None) -> Connection:
         version = connection.info.server_version
         ours = _OURS + tuple(setting for setting, since in _NEWER if version >= since)
         execute(connection, "; ".join(f"SET {setting}" for setting in ours))
+        if version >= 140000:
+            with contextlib.suppress(errors.InvalidParameterValue):  # not every system can
+                execute(connection, f"SET client_connection_check_interval = '{_GONE}'")
     except psycopg.Error as error:
         connection.close()
         raise translate(error, "the session can't be set up") from None
