@@ -237,10 +237,12 @@ class Destination(Protocol):
         """What is there now, in a few words, for the refusal and for the plan of a wipe."""
         ...
 
-    def would_drop(self, schema: str) -> str:
-        """What a wipe would remove to make room for that schema, in a few words; empty if nothing.
+    def would_drop(
+        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
+    ) -> str:
+        """What a wipe would remove to make room for that, in a few words; empty if nothing.
 
-        `schema` is both sections, one after the other. To be asked before a `begin` that wipes.
+        To be asked before a `begin` that wipes, which then knows of both sections.
         """
         ...
 

@@ -42,7 +42,7 @@ class ColumnMask:
     label: str
     max_chars: int | None = None
 
-    def transformer_with(self, draw: Draw) -> Transformer:
+    def transformer_with(self, draw: Draw) -> Transformer | Fitted:
         """Raises `UsageError` where there is no such transformer, for such a column."""
         found = registry.build(self.transformer, dict(self.options), kind=self.kind, draw=draw)
         return found if self.max_chars is None else Fitted(found, self.max_chars)
@@ -183,7 +183,7 @@ _TRIAL = keyed_draw(bytes(32))
 """Draws replacements to be looked at and thrown away, the same ones each time."""
 
 
-def _check_length(mask: ColumnMask, transformer: Transformer, refuse: Refuse) -> None:
+def _check_length(mask: ColumnMask, transformer: Transformer | Fitted, refuse: Refuse) -> None:
     """Refuse what never fits; what sometimes doesn't is only seen when it is made."""
     if mask.max_chars is None:
         return
@@ -203,7 +203,7 @@ def _refusal(config: Config, where: str, column: str, rule: ColumnRule) -> Refus
 
 
 def _check_effects(
-    table: Table, info: ColumnInfo, transformer: Transformer, refuse: Refuse
+    table: Table, info: ColumnInfo, transformer: Transformer | Fitted, refuse: Refuse
 ) -> None:
     effects = transformer.effects
     if effects.produces is not None and info.kind not in effects.produces:

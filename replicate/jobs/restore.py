@@ -73,13 +73,16 @@ def plan_restore(
         dump = open_contents(config, library, value, options.tables)
         destination = open_destination(settings)
         _guard(settings, dump.manifest, destination)
-        schema = dump.section("pre-data") + dump.section("post-data")
+        drops = ""
+        if not destination.is_empty():
+            sections = (dump.section("pre-data"), dump.section("post-data"))
+            drops = destination.would_drop(*sections, only=dump.only)
         return RestorePlan(
             dump.manifest.header,
             destination.name,
             destination.engine,
             destination.describe_contents(),
-            "" if destination.is_empty() else destination.would_drop(schema),
+            drops,
             [dump.manifest.body.tables[index] for index in sorted(dump.chosen)],
         )
 
@@ -145,7 +148,7 @@ def _restore(
     # The sections are small, and both are opened before the target is touched at all.
     pre_data, post_data = dump.section("pre-data"), dump.section("post-data")
     try:
-        if wipe and (drops := destination.would_drop(pre_data + post_data)):
+        if wipe and (drops := destination.would_drop(pre_data, post_data, only=dump.only)):
             progress.note(drops)
         lanes = destination.begin(wipe=wipe, jobs=jobs)
         progress.stage("Restoring rows", dump.data_bytes)

@@ -47,7 +47,7 @@ _SETTINGS = (
 # The server is a child of this shell. A line tells the shell which signal to send; the end of its
 # input says that the process of the tests is gone, however it died, so the folder goes too.
 _KEEPER = """
-home=$1; shift
+home=$1; ulimit -f "$2"; shift 2
 exec 3<&0
 "$@" 3<&- </dev/null & server=$!
 ( if read -r signal <&3; then kill -$signal $server; else kill -INT $server; exit 9; fi ) &
@@ -68,7 +68,9 @@ class ServerError(AssertionError):
 class Server:
     """A running server; `start_server` makes one."""
 
-    def __init__(self, version: int, home: Path, settings: Iterable[str] = ()) -> None:
+    def __init__(
+        self, version: int, home: Path, settings: Iterable[str] = (), blocks: int | None = None
+    ) -> None:
         self.version = version
         self.bin = binaries(version)
         self.user = USER
@@ -77,6 +79,7 @@ class Server:
         self.home = home
         self.log = home / "server.log"
         self.settings = tuple(settings)
+        self.blocks = blocks
         self._program = self.bin
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -239,8 +242,8 @@ class Server:
         flags = [part for setting in (*_SETTINGS, *self.settings) for part in ("-c", setting)]
         with self.log.open("wb") as log:
             keeper = subprocess.Popen(
-                ["/bin/sh", "-c", _KEEPER, "keeper", self.home, self._program / "postgres",
-                 "-D", data, "-p", str(self.port), "-k", self.home, *flags],
+                ["/bin/sh", "-c", _KEEPER, "keeper", self.home,
+                 str(self.blocks or "unlimited"), self._program / "postgres", "-D", data, "-p", str(self.port), "-k", self.home, *flags],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/",
                 start_new_session=True,  # a Ctrl-C for the tests is none for the server
                 **_account(),
@@ -260,9 +263,16 @@ class Server:
 
 
 def start_server(
-    version: int, directory: Path | None = None, *, settings: Iterable[str] = ()
+    version: int,
+    directory: Path | None = None,
+    *,
+    settings: Iterable[str] = (),
+    blocks: int | None = None,
 ) -> Server:
     """A new server; `settings` are `name=value`. The caller stops it with `close`.
+
+    No file of its data may be bigger than `blocks` of 512 bytes, if they are given: the system
+    then refuses it more, as a full disk does.
 
     Its data lie in a short folder of their own, since a server that root starts runs as another
     user, who can't reach pytest's. `directory` gets a link to its log, if it is given.
@@ -271,7 +281,7 @@ def start_server(
     account = _account()
     if account:
         os.chown(home, account["user"], account["group"])
-    server = Server(version, home, settings)
+    server = Server(version, home, settings, blocks)
     atexit.register(server.close)
     try:
         server._create()

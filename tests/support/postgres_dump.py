@@ -118,7 +118,7 @@ def restore(
     chosen = [piece for piece in dump.rows if only is None or piece[0] in only]
     try:
         if wipe:
-            destination.would_drop(pre + post)
+            destination.would_drop(pre, post)
         lanes = destination.begin(wipe=wipe, jobs=jobs)
         destination.run(pre, only=only)
         with ThreadPoolExecutor(lanes) as threads:

@@ -68,8 +68,14 @@ def any_pair(any_server: Server, tmp_path: Path) -> Iterator[Pair]:
     yield from _pair(any_server, tmp_path)
 
 
-def _pair(server: Server, folder: Path) -> Iterator[Pair]:
-    pair = Pair(server, server.create_database(), server.create_database(), folder)
+@pytest.fixture
+def plain_pair(any_server: Server, tmp_path: Path) -> Iterator[Pair]:
+    """The same without a key, which takes half a second to be stretched each time."""
+    yield from _pair(any_server, tmp_path, encrypted=False)
+
+
+def _pair(server: Server, folder: Path, *, encrypted: bool = True) -> Iterator[Pair]:
+    pair = Pair(server, server.create_database(), server.create_database(), folder, encrypted)
     yield pair
     server.drop_database(pair.source)
     server.drop_database(pair.target)

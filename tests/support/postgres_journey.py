@@ -44,6 +44,7 @@ class Pair:
     source: str
     target: str
     folder: Path
+    encrypted: bool = True
 
     @property
     def conf(self) -> Path:
@@ -68,10 +69,10 @@ class Pair:
         `bin_path` is that of the server's own programs, unless given; None names no path.
         """
         self.store.mkdir(exist_ok=True)
+        keys = "encryption_key: the key of this test\nmasking_key: another key of it\n"
         programs = f"  pg_bin_path: {bin_path or self.server.bin}\n"
         self.conf.write_text(
-            f"encryption_key: the key of this test\nmasking_key: another key of it\n"
-            f"source:\n  connection_uri: {source_uri or self.server.uri(self.source)!r}\n"
+            f"{keys if self.encrypted else ''}source:\n  connection_uri: {source_uri or self.server.uri(self.source)!r}\n"
             f"{'' if bin_path is None else programs}{source}"
             f"datastore:\n  local_disk: {{dir: {self.store}}}\n"
             f"destination:\n"
@@ -133,7 +134,8 @@ class Pair:
 
     def stored(self) -> list[Path]:
         """The chunks and the manifests in the datastore."""
-        return sorted(p for f in ("chunks", "dumps") for p in self.store.glob(f"{f}/**/*.*"))
+        found = (p for folder in ("chunks", "dumps") for p in self.store.glob(f"{folder}/**/*.*"))
+        return sorted(path for path in found if not path.name.startswith("."))
 
     def listed(self) -> list[str]:
         """The names of the dumps, as `dump list` tells them."""
@@ -150,6 +152,23 @@ class Pair:
             lambda: any(
                 state == "active" and str(query).lstrip().startswith(start)
                 for _, state, _, query in self.sessions()
+            ),
+            running,
+        )
+
+    @contextmanager
+    def pg_dump_held(self) -> Iterator[None]:
+        """No pg_dump gets further than to a catalog that it alone reads."""
+        with self.server.connect(self.source) as connection, connection.transaction():
+            connection.execute("LOCK TABLE pg_catalog.pg_ts_template")
+            yield
+
+    def wait_for_held_pg_dump(self, running: Running) -> None:
+        """Until it waits there."""
+        until(
+            lambda: any(
+                name == "pg_dump" and "pg_ts_template" in str(query)
+                for name, _, _, query in self.sessions()
             ),
             running,
         )

@@ -65,7 +65,7 @@ class PostgreSQLDestination:
         self._sessions: Sessions | None = None
         self._choice: Choice | None = None
         self._pre: list[Entry] = []
-        self._known: list[Entry] = []
+        self._later: list[Entry] = []
         self._targets: dict[tuple[str, str], tuple[str, str]] = {}
         self._loaded: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
@@ -98,17 +98,20 @@ class PostgreSQLDestination:
         with self._looking() as connection, errors_of("the database can't be looked at"):
             return contents(connection)
 
-    def would_drop(self, pre_data: str) -> str:
+    def would_drop(
+        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
+    ) -> str:
         """What a wipe would remove: tried, and rolled back. Empty where that is nothing.
 
-        The script may be followed by that of the other section, of which a wipe then knows too:
-        some views and functions are created after the rows, and event triggers always are. Raises
-        `GuardError` where the wipe would be refused.
+        A wipe has to know of what comes after the rows, too: some views and functions do, and event
+        triggers always. Raises `GuardError` where the wipe would be refused.
         """
         if self._swap is not None:
             held = self._contents()
             return "" if held.empty else f"replaces the whole database: {held}"
-        self._known = entries = read_script(pre_data)
+        self._later = read_script(post_data)
+        choice = Choice(read_script(pre_data), only)
+        entries = [*choice.pre, *choice.post(self._later)[1]]
         with self._looking() as connection:
             try:
                 with (
@@ -187,12 +190,10 @@ class PostgreSQLDestination:
             self._choice = Choice(entries, only)
             self._pre = entries
             self._targets = Family(entries).targets(self._choice.tables)
-            before = {entry.id for entry in entries}
-            later = [entry for entry in self._known if entry.id not in before]
             tables = None if only is None else {(table.schema, table.name) for table in only}
             self._create(
                 self._choice.pre,
-                later=self._choice.post(later)[1],
+                later=self._choice.post(self._later)[1],
                 tables=tables,
                 wipe=self._wipe,
             )

@@ -67,7 +67,10 @@ class SQLiteDestination:
     def describe_contents(self) -> str:
         return str(contents(self._path))
 
-    def would_drop(self, schema: str) -> str:  # noqa: ARG002 - the whole file is replaced
+    def would_drop(
+        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
+    ) -> str:
+        del pre_data, post_data, only  # the whole file is replaced
         if self.is_empty():
             return ""
         return f"all that {self._path} holds goes: {self.describe_contents()}"

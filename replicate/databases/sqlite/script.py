@@ -66,7 +66,10 @@ class ScriptDestination:
     def describe_contents(self) -> str:
         return "nothing"
 
-    def would_drop(self, schema: str) -> str:  # noqa: ARG002 - nothing is there
+    def would_drop(
+        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
+    ) -> str:
+        del pre_data, post_data, only  # nothing is there
         return ""
 
     def begin(self, *, wipe: bool, jobs: int) -> int:

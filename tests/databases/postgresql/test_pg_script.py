@@ -112,5 +112,5 @@ def test_it_is_nobody() -> None:
     script = ScriptDestination(io.BytesIO())
     assert (script.fingerprint(), script.is_empty()) == (frozenset(), True)
     assert script.describe_contents() == "nothing"
-    assert script.would_drop("") == ""
+    assert script.would_drop("", "") == ""
     assert script.begin(wipe=True, jobs=8) == 1

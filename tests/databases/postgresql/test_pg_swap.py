@@ -74,7 +74,7 @@ def test_all_that_the_database_had_beside_its_contents_stays(
     with server.connect() as connection:
         before = connection.execute(_LIKENESS, [shop_database]).fetchall()
     target = destination(server, shop_database)
-    assert target.would_drop(write_script(PRE)) == (
+    assert target.would_drop(write_script(PRE), "") == (
         "replaces the whole database: 1 table with about 1 row"
     )
     assert restore(target, shop(), wipe=True) == 200

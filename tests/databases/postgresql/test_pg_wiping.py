@@ -71,7 +71,7 @@ def test_what_depends_on_the_dumps_objects_is_never_dropped(
     restore(destination(server, database), shop())
     server.run(database, sql)
     with pytest.raises(GuardError) as caught:
-        destination(server, database).would_drop(SCRIPT)
+        destination(server, database).would_drop(SCRIPT, "")
     assert message in caught.value.message
     target = destination(server, database)
     target.begin(wipe=True, jobs=1)
@@ -87,21 +87,21 @@ def test_no_more_than_five_are_named(any_server: Server, any_database: str) -> N
     views = (f"CREATE VIEW mine{n} AS SELECT * FROM users;" for n in range(7))
     any_server.run(any_database, "".join(views))
     with pytest.raises(GuardError, match=r"mine4 depends on .*; and 2 more"):
-        destination(any_server, any_database).would_drop(SCRIPT)
+        destination(any_server, any_database).would_drop(SCRIPT, "")
 
 
 def test_it_tells_what_it_would_drop_and_drops_nothing(server: Server, database: str) -> None:
     target = destination(server, database)
-    assert target.would_drop(SCRIPT) == ""
+    assert target.would_drop(SCRIPT, "") == ""
     restore(target, shop())
-    assert target.would_drop(SCRIPT) == (
+    assert target.would_drop(SCRIPT, "") == (
         "drops the tables public.orders and public.users, the function public.touch(), the "
         "materialized view public.kept, the type public.mood and the view public.totals"
     )
     assert server.run(database, "SELECT count(*) FROM users") == "100\n"
     with server.connect(database) as other, other.transaction():
         other.execute("SELECT 1 FROM users LIMIT 1")
-        assert "others are using" in target.would_drop(SCRIPT)
+        assert "others are using" in target.would_drop(SCRIPT, "")
 
 
 def test_another_kind_of_object_in_the_way_goes(server: Server, database: str) -> None:
@@ -145,5 +145,5 @@ def test_schemas_and_extensions_are_kept(any_server: Server, any_database: str) 
 def test_many_tables_are_named_in_part(any_server: Server, any_database: str) -> None:
     entries = [table(100 + n, f"t{n:02}", "a int") for n in range(14)]
     restore(destination(any_server, any_database), Dump(pre=entries, post=()))
-    told = destination(any_server, any_database).would_drop(write_script(entries))
+    told = destination(any_server, any_database).would_drop(write_script(entries), "")
     assert told.endswith("public.t09 and 4 more")
