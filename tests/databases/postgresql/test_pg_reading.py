@@ -145,7 +145,7 @@ def test_blocks_are_whole_rows_of_a_few_megabytes(any_server: Server, any_databa
     assert sum(block.rows for block in blocks) == 100022
     for block in blocks:
         assert len(block.text) <= BLOCK or block.rows == 1
-    assert len(blocks) < 10
+    assert len(blocks) < 20
 
 
 def test_tables_without_columns(server: Server, database: str) -> None:
