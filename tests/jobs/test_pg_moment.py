@@ -1,7 +1,7 @@
 """A dump of a PostgreSQL database that is being written to holds one moment of it, and only that.
 
 Every transaction of the writers leaves a line in the table `log` that says all it did, so that what
-the other tables have to hold at any moment can be told from the lines that are there at that moment.
+the other tables have to hold can be told from the lines that are there at the same moment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psycopg
 from replicate.jobs.restore import RestoreOptions
 from tests.support.postgres_journey import SMALL, Pair, until
 
-ACCOUNTS, START, TICKETS = 400, 1000, 50
+ACCOUNTS, START, TICKETS, LINES = 400, 1000, 50, 16000
 ENOUGH = 20
 
 # The accounts are wide and the filler is big, so that a dump lasts for many transactions.
@@ -31,7 +31,7 @@ CREATE TABLE tickets(id bigserial PRIMARY KEY, n bigint, line text) PARTITION BY
 CREATE TABLE tickets_0 PARTITION OF tickets FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE tickets_1 PARTITION OF tickets FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO accounts SELECT i, {START}, repeat('x', 1000) FROM generate_series(1, {ACCOUNTS}) i;
-INSERT INTO filler SELECT i, repeat(md5(i::text), 12) FROM generate_series(1, 30000) i;
+INSERT INTO filler SELECT i, repeat(md5(i::text), 12) FROM generate_series(1, {LINES}) i;
 INSERT INTO counter VALUES (0);
 INSERT INTO tickets(n, line) SELECT -1, repeat('y', 2000) FROM generate_series(1, {TICKETS}) i;
 """
@@ -108,15 +108,17 @@ def _is_one_moment(pair: Pair) -> int:
         balances[payer] -= amount
         balances[payee] += amount
     assert sum(balances.values()) == ACCOUNTS * START
-    assert dict(pair.query(pair.target, "SELECT id, balance FROM accounts")) == balances
+    assert {
+        row[0]: row[1] for row in pair.query(pair.target, "SELECT id, balance FROM accounts")
+    } == balances
 
-    tickets = dict(pair.query(pair.target, "SELECT id, n FROM tickets"))
+    tickets = {row[0]: row[1] for row in pair.query(pair.target, "SELECT id, n FROM tickets")}
     assert len(tickets) == TICKETS
     assert not tickets.keys() & {removed for *_, removed in log}
     assert [n for n in sorted(map(str, tickets.values()), key=int) if n != "-1"] == [
         str(n) for n in range(max(1, last - TICKETS + 1), last + 1)
     ]
-    assert pair.query(pair.target, "SELECT count(*) FROM filler") == [(30000,)]
+    assert pair.query(pair.target, "SELECT count(*) FROM filler") == [(LINES,)]
     return last
 
 
@@ -130,29 +132,29 @@ def _sequences_are_not_behind(pair: Pair) -> None:
         assert enough, table
 
 
-def test_a_dump_amid_writing_is_one_moment(pair: Pair) -> None:
-    pair.server.run(pair.source, SCHEMA)
-    writers = Writers(pair, count=3)
+def test_a_dump_amid_writing_by_two_workers_is_one_moment(plain_pair: Pair) -> None:
+    plain_pair.server.run(plain_pair.source, SCHEMA)
+    writers = Writers(plain_pair, count=3)
     with writers.at_work():
         before = writers.transactions
-        manifest = pair.create(source=SMALL)
+        manifest = plain_pair.create(source=SMALL)
         during = writers.transactions - before
     assert during > ENOUGH, "the writers did not write while it was dumped"
     assert sum(chunk.section == "data" for chunk in manifest.body.chunks) > 100
-    pair.restore(RestoreOptions(jobs=2))
-    last = _is_one_moment(pair)
+    plain_pair.restore(RestoreOptions(jobs=2))
+    last = _is_one_moment(plain_pair)
     assert before <= last + 3, "the moment is not before the dump began"
     assert last <= before + during + 3, "nor after it ended"
-    _sequences_are_not_behind(pair)
+    _sequences_are_not_behind(plain_pair)
 
 
-def test_dumps_amid_writing_by_one_worker_are_moments_in_order(any_pair: Pair) -> None:
-    any_pair.server.run(any_pair.source, SCHEMA)
-    with Writers(any_pair, count=2).at_work():
+def test_dumps_amid_writing_by_one_worker_are_moments_in_order(plain_pair: Pair) -> None:
+    plain_pair.server.run(plain_pair.source, SCHEMA)
+    with Writers(plain_pair, count=2).at_work():
         for name in ("first", "second"):
-            any_pair.create(name=name)
-    any_pair.restore(name="first")
-    first = _is_one_moment(any_pair)
-    any_pair.restore(RestoreOptions(wipe=True), name="second")
-    assert _is_one_moment(any_pair) > first
-    _sequences_are_not_behind(any_pair)
+            plain_pair.create(name=name)
+    plain_pair.restore(name="first")
+    first = _is_one_moment(plain_pair)
+    plain_pair.restore(RestoreOptions(wipe=True), name="second")
+    assert _is_one_moment(plain_pair) > first
+    _sequences_are_not_behind(plain_pair)

@@ -243,7 +243,8 @@ class Server:
         with self.log.open("wb") as log:
             keeper = subprocess.Popen(
                 ["/bin/sh", "-c", _KEEPER, "keeper", self.home,
-                 str(self.blocks or "unlimited"), self._program / "postgres", "-D", data, "-p", str(self.port), "-k", self.home, *flags],
+                 str(self.blocks or "unlimited"), self._program / "postgres",
+                 "-D", data, "-p", str(self.port), "-k", self.home, *flags],
                 stdin=subprocess.PIPE, stdout=log, stderr=log, cwd="/",
                 start_new_session=True,  # a Ctrl-C for the tests is none for the server
                 **_account(),

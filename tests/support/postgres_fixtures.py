@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.postgres import Server, available_versions, start_server
 from tests.support.postgres_journey import Pair
+from tests.support.postgres_midway import WIDE
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +80,18 @@ def _pair(server: Server, folder: Path, *, encrypted: bool = True) -> Iterator[P
     yield pair
     server.drop_database(pair.source)
     server.drop_database(pair.target)
+
+
+@pytest.fixture(scope="module")
+def wide_source(any_server: Server) -> Iterator[str]:
+    """A database with the wide table, which no test changes."""
+    name = any_server.create_database()
+    any_server.run(name, WIDE)
+    yield name
+    any_server.drop_database(name)
+
+
+@pytest.fixture
+def wide_pair(any_server: Server, wide_source: str, tmp_path: Path) -> Pair:
+    """That as a source; there is no target."""
+    return Pair(any_server, wide_source, "there_is_none", tmp_path, encrypted=False)

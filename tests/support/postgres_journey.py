@@ -70,9 +70,10 @@ class Pair:
         """
         self.store.mkdir(exist_ok=True)
         keys = "encryption_key: the key of this test\nmasking_key: another key of it\n"
+        uri = source_uri or self.server.uri(self.source)
         programs = f"  pg_bin_path: {bin_path or self.server.bin}\n"
         self.conf.write_text(
-            f"{keys if self.encrypted else ''}source:\n  connection_uri: {source_uri or self.server.uri(self.source)!r}\n"
+            f"{keys if self.encrypted else ''}source:\n  connection_uri: {uri!r}\n"
             f"{'' if bin_path is None else programs}{source}"
             f"datastore:\n  local_disk: {{dir: {self.store}}}\n"
             f"destination:\n"

@@ -44,6 +44,9 @@ _SECRETS = (
 _QUOTED = re.compile(r"[:=]? ?[\"«»„“”](?:.|\n)*[\"«»„“”]")
 """What a message quotes: from the first mark to the last, as a value may hold some itself."""
 
+_CALL = re.compile(r"^(?:consuming input|sending query|flushing) failed: ")
+"""What psycopg says of a call of libpq's, in front of what libpq says."""
+
 _BYTES = re.compile(r":?(?: 0x[0-9a-fA-F]{2})+")
 """Bytes of a value, as messages about character sets show them."""
 
@@ -155,7 +158,8 @@ def translate(error: psycopg.Error, doing: str) -> ReplicateError:
         # libpq's own words, a line each host that was tried; the last one is the one that counts.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         said = next((line for line in reversed(lines) if "failed" in line or "closed" in line), "")
-        return DatabaseError(f"{doing}: {said or (lines or ['the connection was lost'])[0]}")
+        said = _CALL.sub("", said or (lines or ["the connection was lost"])[0])
+        return DatabaseError(f"{doing}: {said}")
     said = diag.message_primary
     if "at RAISE" in (diag.context or "") or (diag.sqlstate or "").startswith("P0"):
         said = "a function of the database raised an error"  # in words of its own

@@ -36,7 +36,11 @@ from replicate.databases.postgresql.entries import SETTINGS, Entry, write_script
 from replicate.databases.postgresql.large_objects import NAME as LARGE_OBJECTS
 from replicate.databases.postgresql.large_objects import large_objects
 from replicate.databases.postgresql.programs import find_pg_dump, run_pg_dump
-from replicate.databases.postgresql.sequences import extension_sequences, read_states
+from replicate.databases.postgresql.sequences import (
+    extension_sequences,
+    read_states,
+    refuse_unreadable,
+)
 
 LOCK_SECONDS = 60
 """How long pg_dump waits for a table whose definition somebody is changing."""
@@ -122,6 +126,8 @@ class Sections:
     def pre_data(self, selection: Selection) -> str:
         """The script that creates what rows need."""
         plan = self._plan(selection)
+        # Now, rather than when all rows have been read.
+        refuse_unreadable(self._connection, self._sequences(plan)[0])
         entries = [self._settings(plan, 0)]
         entries += self._entries(plan, PRE_DATA)
         if self._has_large_objects(selection):
@@ -261,21 +267,26 @@ class Sections:
             LARGE_OBJECTS not in selection.skipped and self._schema.find(*LARGE_OBJECTS) is not None
         )
 
-    def _sequence_states(self, plan: _Plan, first: int) -> list[Entry]:
+    def _sequences(self, plan: _Plan) -> tuple[dict[int, Name], dict[int, int]]:
+        """By oid, the names of the sequences, and the numbers of the items that bring them."""
         items = {item.catalog[1]: item for item in plan.kept if item.kind == "SEQUENCE"}
-        owners = {oid: (item.id,) for oid, item in items.items()}
+        owners = {oid: item.id for oid, item in items.items()}
         sequences = {oid: (item.schema, item.tag) for oid, item in items.items()}
         extensions = {i.catalog[1]: i.id for i in plan.kept if i.kind == "EXTENSION"}
         for oid, name, extension in extension_sequences(self._connection):
             if extension in extensions:
                 sequences[oid] = name
-                owners[oid] = (extensions[extension],)
+                owners[oid] = extensions[extension]
+        return sequences, owners
+
+    def _sequence_states(self, plan: _Plan, first: int) -> list[Entry]:
+        sequences, owners = self._sequences(plan)
         states = read_states(self._connection, sequences)
         entries = []
         for number, (oid, sql) in enumerate(states.items(), first):
-            table = plan.archive.tables.get(owners[oid][0])
+            table = plan.archive.tables.get(owners[oid])
             kind = "SEQUENCE SET"
-            entries.append(Entry(number, kind, *sequences[oid], sql, owners[oid], table=table))
+            entries.append(Entry(number, kind, *sequences[oid], sql, (owners[oid],), table=table))
         return entries
 
     def _is_view_rule(self, item: Item) -> bool:

@@ -40,21 +40,28 @@ def extension_sequences(connection: Connection) -> list[tuple[int, Name, int]]:
     return [(oid, (text(schema), text(name)), owner) for oid, schema, name, owner in rows]
 
 
+def refuse_unreadable(connection: Connection, sequences: Mapping[int, Name]) -> None:
+    """Raise `DatabaseError` where one of them, by oid, may not be read."""
+    with errors_of("the sequences can't be read"):
+        refused = connection.execute(_UNREADABLE, [list(sequences)]).fetchone()
+    if refused is not None:
+        raise DatabaseError(
+            f"the sequence {'.'.join(sequences[refused[0]])} can't be read",
+            hint="grant SELECT on it to the role, or leave out the table that owns it, if one "
+            "does, with source.skip",
+        )
+
+
 def read_states(connection: Connection, sequences: Mapping[int, Name]) -> dict[int, str]:
     """By oid, the statement that sets the sequence to where it is now.
 
     Sequences are not of the snapshot's moment: what was drawn since is passed over in the copy,
     and nothing is drawn twice. Raises `DatabaseError` where one may not be read.
     """
+    refuse_unreadable(connection, sequences)
     states: dict[int, str] = {}
     oids = list(sequences)
     with errors_of("the sequences can't be read"):
-        refused = connection.execute(_UNREADABLE, [oids]).fetchone()
-        if refused is not None:
-            raise DatabaseError(
-                f"the sequence {'.'.join(sequences[refused[0]])} can't be read",
-                hint="grant SELECT on it to the role, or leave its table out with source.skip",
-            )
         for start in range(0, len(oids), _AT_ONCE):
             batch = oids[start : start + _AT_ONCE]
             for oid, last, called in _read(connection, [(oid, sequences[oid]) for oid in batch]):
