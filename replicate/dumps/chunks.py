@@ -123,6 +123,7 @@ class ChunkBuilder:
         """The chunk's record, and its bytes as they are to be stored. Ends the builder."""
         if self._compressor is not None:
             self._pieces.append(self._compressor.flush())
+            self._compressor = None  # what it took serves for what comes now
         stored: Stored = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         if self._format.key is not None:
@@ -151,7 +152,12 @@ def _compressor(level: int | None) -> zstandard.ZstdCompressionObj | None:
     if level is None:
         return None
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level, source_size=_USUAL_PLAIN, write_checksum=True, write_content_size=False
+        level,
+        source_size=_USUAL_PLAIN,
+        # Half a chunk: the smaller the window, the more often it wraps around, which costs time.
+        window_log=_USUAL_PLAIN.bit_length() - 2,
+        write_checksum=True,
+        write_content_size=False,
     )
     # One for each chunk: a compressor can't serve two at a time, and making one costs little.
     return zstandard.ZstdCompressor(compression_params=parameters).compressobj()

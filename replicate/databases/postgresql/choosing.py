@@ -12,9 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from replicate.databases.base import LoadTable
 from replicate.databases.postgresql.entries import SETTINGS, Entry
-
-LARGE_OBJECTS = ("pg_catalog", "pg_largeobject")
-"""The pseudo-table of large objects' pages."""
+from replicate.databases.postgresql.large_objects import NAME as LARGE_OBJECTS
 
 _BELONGING = frozenset({"COMMENT", "DEFAULT", "SECURITY LABEL", "SEQUENCE", "SEQUENCE OWNED BY"})
 """Kinds of definitions that go with a table, though the table doesn't depend on them."""

@@ -11,8 +11,8 @@ import psycopg
 
 from replicate.databases.base import LoadTable, RowBlock
 from replicate.databases.postgresql.archive import quote
-from replicate.databases.postgresql.choosing import LARGE_OBJECTS
 from replicate.databases.postgresql.connection import Connection, translate
+from replicate.databases.postgresql.large_objects import NAME as LARGE_OBJECTS
 from replicate.databases.postgresql.sessions import execute
 from replicate.errors import CorruptError, DatabaseError
 

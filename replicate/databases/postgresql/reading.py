@@ -22,7 +22,7 @@ from replicate.databases.base import RowBlock
 from replicate.databases.postgresql.connection import Connection, translate
 from replicate.errors import DatabaseError
 
-BLOCK = 2 * 1024 * 1024
+BLOCK = 1536 * 1024
 """Bytes of text that a block has at most, unless it is a single row. More gains nothing."""
 
 _HEAP = 256 * 1024
@@ -146,12 +146,20 @@ class _Stream:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _HEAP if much else 1)
 
     def finish(self, doing: str) -> None:
-        """Take the results of the COPY and of what follows it. Raises unless all is well."""
+        """Take the results of the COPY and of what follows it. Raises unless all is well.
+
+        A query that follows answers whether what was read is what was meant.
+        """
         self._wait_for_heaps(False)
         while (result := self._result()) is not None:
             tag = _TAG.fullmatch(result.command_status or b"")
             if tag is not None:
                 self._told = int(tag[1])
+            elif result.status == ExecStatus.TUPLES_OK and result.get_value(0, 0) == b"f":
+                raise DatabaseError(
+                    f"{doing}: its schema was renamed meanwhile",
+                    hint="try again when nobody renames schemas",
+                )
         if self._told != self._rows:
             raise DatabaseError(
                 f"{doing}: {self._rows} rows came, and the server says that it sent {self._told}"

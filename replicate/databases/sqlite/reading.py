@@ -14,7 +14,7 @@ from replicate.databases.sqlite.schema import Layout
 from replicate.databases.sqlite.sql import quote
 from replicate.databases.sqlite.values import encode_rows
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = 2 * 1024 * 1024
 """Bytes of text that a block has, or a little more."""
 
 _FIRST_ROWS = 64
