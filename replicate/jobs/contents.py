@@ -21,12 +21,17 @@ BLOCK = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An opened dump. `chosen` holds the places of the tables to restore in its manifest."""
+    """An opened dump. `chosen` holds the places of the tables to restore in its manifest.
+
+    `named` says whether the user named them: then nothing else is wanted, not even a table that
+    has no place there because it was dumped without its rows.
+    """
 
     store: Datastore
     manifest: Manifest
     format: ChunkFormat
     chosen: frozenset[int]
+    named: bool
 
     def section(self, name: str) -> str:
         """The script of a schema section."""
@@ -57,8 +62,8 @@ class Contents:
 
     @property
     def only(self) -> list[LoadTable] | None:
-        """The chosen tables, or None where they are all that there are."""
-        if len(self.chosen) == len(self.manifest.body.tables):
+        """The chosen tables, or None where all is wanted that there is."""
+        if not self.named:
             return None
         return [self.table(index) for index in sorted(self.chosen)]
 
@@ -100,7 +105,8 @@ def open_contents(config: Config, library: Library, value: str, tables: Sequence
             hint="if you trust it all the same, take encryption_key out of the config",
         )
     manifest, fmt = library.read(header)
-    return Contents(library.store, manifest, fmt, _choose(manifest.body.tables, tables))
+    chosen = _choose(manifest.body.tables, tables)
+    return Contents(library.store, manifest, fmt, chosen, named=bool(tables))
 
 
 def _choose(dumped: Sequence[DumpedTable], names: Sequence[str]) -> frozenset[int]:

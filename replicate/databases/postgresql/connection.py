@@ -69,11 +69,12 @@ class Address:
             found = conninfo_to_dict(self.uri)
         except psycopg.Error:
             # libpq's message quotes the URI.
-            raise UsageError(
-                "the connection URI is not one that PostgreSQL's client library can read",
-                hint="postgresql://user:password@host:5432/database?sslmode=require, with special "
-                "characters of the password percent-encoded",
-            ) from None
+            raise _unreadable_uri() from None
+        hosts = str(found.get("host") or "").split(",")
+        # libpq ends the password at its first @, and would show what follows as the name of a
+        # host. One at the beginning is an abstract socket's.
+        if any("@" in host[1:] for host in hosts):
+            raise _unreadable_uri()
         return {key: str(value) for key, value in found.items() if value is not None}
 
     @property
@@ -142,6 +143,14 @@ class Address:
         return text
 
 
+def _unreadable_uri() -> UsageError:
+    return UsageError(
+        "the connection URI is not one that PostgreSQL's client library can read",
+        hint="postgresql://user:password@host:5432/database?sslmode=require, with special "
+        "characters of the password percent-encoded",
+    )
+
+
 @contextmanager
 def errors_of(doing: str) -> Iterator[None]:
     """Turn errors of psycopg into `DatabaseError`; `doing` says what could not be done."""
@@ -177,6 +186,7 @@ def translate(error: psycopg.Error, doing: str) -> ReplicateError:
 _HINTS = {
     "42501": "the role needs the right to it: grant it, or leave the table out with source.skip",
     "53100": "the server's disk is full",
+    "53200": "where it has no room for locks, raise max_locks_per_transaction on the server",
     "53300": "the server takes no more connections; use fewer jobs",
     "57014": "the statement was cancelled, by a timeout or by somebody",
     "57P01": "the server is being shut down, or somebody ended the connection",

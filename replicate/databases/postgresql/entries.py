@@ -117,7 +117,7 @@ def _read_entry(line: str, data: bytes, at: int) -> tuple[Entry, int]:
             kind=_text(about["kind"]),
             schema=_text(about["schema"]),
             name=_text(about["name"]),
-            sql=data[at : at + size].decode("utf-8", "surrogateescape"),
+            sql=_text(data[at : at + size].decode("utf-8", "surrogateescape")),
             depends=tuple(_number(number) for number in about.get("depends", ())),
             table=schema_and_name,
             drop=_text(about.get("drop", "")),
@@ -142,6 +142,9 @@ def _number(value: object) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
+    # No statement can hold a NUL: the client library would send what is before it, and no more.
+    if b"\0" in value.encode("utf-8", "surrogateescape"):
+        raise ValueError
     return value
 
 

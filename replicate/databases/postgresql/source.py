@@ -12,6 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 
+from psycopg.pq import Escaping
+
 from replicate.databases.base import RowBlock, Schema, Selection, Slice, Table
 from replicate.databases.postgresql import identity, locking, object_rows, slicing
 from replicate.databases.postgresql.connection import Address, Connection, errors_of
@@ -185,6 +187,9 @@ class PostgreSQLSnapshot:
 
         A worker must not wait for its lock. Somebody may wait for an exclusive one, who waits for
         the leader, who waits for the worker, and no server sees that they do.
+
+        No lock keeps a schema from being renamed, and another one from taking its name. What was
+        read would then be masked as that of another table; so its name is looked at in the end.
         """
         if isinstance(piece.token, ObjectRange):
             return object_rows.copy_statement(piece.token)
@@ -195,10 +200,27 @@ class PostgreSQLSnapshot:
                 b"SET LOCAL enable_seqscan = off",
                 b"LOCK TABLE ONLY " + name + b" IN ACCESS SHARE MODE NOWAIT",
                 self._copy(piece, name),
+                self._is_as_it_was(piece.table),
                 b"ROLLBACK TO SAVEPOINT piece",
                 b"RELEASE SAVEPOINT piece",
             ]
         )
+
+    def _is_as_it_was(self, table: Table) -> bytes:
+        """Whether the name means what it meant at the snapshot's moment, which a query of the
+        catalog sees; a name is looked up in the catalog as it is now."""
+        now, schema, name = (
+            Escaping(self._connection.pgconn).escape_literal(part)
+            for part in (
+                identifier(self._connection, table.schema, table.name),
+                table.schema.encode("utf-8", "surrogateescape"),
+                table.name.encode("utf-8", "surrogateescape"),
+            )
+        )
+        return (
+            b"SELECT %b::regclass::oid = (SELECT c.oid FROM pg_class c JOIN pg_namespace n "
+            b"ON n.oid = c.relnamespace WHERE n.nspname = %b AND c.relname = %b)"
+        ) % (now, schema, name)
 
     def _copy(self, piece: Slice, name: bytes) -> bytes:
         columns = b", ".join(

@@ -16,7 +16,7 @@ import pytest
 from replicate.databases.postgresql import programs
 from replicate.databases.postgresql.connection import Address
 from replicate.databases.postgresql.programs import Program, find_pg_dump, run_pg_dump
-from replicate.errors import DatabaseError
+from replicate.errors import DatabaseError, UsageError
 
 SECRET = "s3cr3t/p@ss"
 ADDRESS = Address("postgresql://me:s3cr3t%2Fp%40ss@db.example:5433/shop?sslmode=prefer")
@@ -135,6 +135,19 @@ def test_a_password_is_neither_in_arguments_nor_in_the_environment(
     assert content.strip().endswith(SECRET)
     assert (mode, folder_mode) == (0o600, 0o700)
     assert not Path(file).exists()
+
+
+@pytest.mark.parametrize("host", ["db.example", "db.example:5433,@other", ":5433"])
+def test_a_password_with_an_at_that_is_not_encoded_is_not_taken_for_a_host(host: str) -> None:
+    with pytest.raises(UsageError) as error:
+        Address(f"postgresql://me:p@s3cr3t@{host}/shop").connect()
+    assert "s3cr3t" not in f"{error.value} {error.value.hint}"
+    assert "percent-encoded" in (error.value.hint or "")
+
+
+def test_the_name_of_an_abstract_socket_begins_with_an_at() -> None:
+    address = Address("postgresql:///shop?host=@/run/postgresql,db.example")
+    assert address.parameters["host"] == "@/run/postgresql,db.example"
 
 
 @pytest.mark.parametrize(

@@ -256,6 +256,23 @@ def test_a_worker_never_waits_behind_a_change(
             waiting.join()
 
 
+def test_a_schema_that_takes_the_name_of_another(
+    any_server: Server, any_database: str, any_source: PostgreSQLSource
+) -> None:
+    """Its rows would be masked as the other's are, and no lock keeps it from being renamed."""
+    any_server.run(any_database, "CREATE SCHEMA next; CREATE TABLE next.account(LIKE account)")
+    with closing(any_source.open()) as leader, closing(any_source.join(leader.share())) as worker:
+        tables = [table for table in leader.schema().tables if table.name == "account"]
+        any_server.run(
+            any_database,
+            "ALTER SCHEMA public RENAME TO old; ALTER SCHEMA next RENAME TO public;"
+            "ALTER SCHEMA old RENAME TO next",
+        )
+        for snapshot, table in zip((leader, worker), tables, strict=True):
+            with pytest.raises(DatabaseError, match=r"account can't be read: its schema was ren"):
+                list(snapshot.read(Slice(table)))
+
+
 def test_a_worker_gives_up_its_locks(
     any_server: Server, any_database: str, any_source: PostgreSQLSource
 ) -> None:
