@@ -37,17 +37,34 @@ def select_tables(config: Config, schema: Schema) -> Selection:
         for table in schema.tables
         if (not only or said_of(table, only)) and not said_of(table, skip)
     ]
+    with_rows = tuple(table for table in chosen if not said_of(table, bare))
+    _refuse_rows_without_parents(config, with_rows, bare)
     kept = {(table.schema, table.name) for table in chosen}
     for table in chosen:
         kept.update(table.inherits)
     return Selection(
-        tuple(table for table in chosen if not said_of(table, bare)),
+        with_rows,
         frozenset(
             (table.schema, table.name)
             for table in schema.tables
             if (table.schema, table.name) not in kept
         ),
     )
+
+
+def _refuse_rows_without_parents(
+    config: Config, with_rows: Sequence[Table], bare: set[TableKey]
+) -> None:
+    """Rows that refer to rows which aren't dumped would be refused by their foreign key."""
+    for table in with_rows:
+        for key in table.foreign_keys:
+            if (key.ref_schema or table.schema, key.ref_table) in bare:
+                raise config.error(
+                    "source.schema_only_tables",
+                    f"{table.qualified} refers to {key.ref_table}, which is to be dumped without "
+                    "its rows",
+                    hint=f"name {table.qualified} there too, or leave one of them out with skip",
+                )
 
 
 def find_table(config: Config, schema: Schema, database: str, name: str, where: str) -> Table:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from replicate.errors import TransformError
 from replicate.rows.arrays import contents
 from replicate.rows.column import Column, Replacement
-from replicate.transformers.base import Effects, Transformer
+from replicate.transformers.base import Effects
+
+
+class Fittable(Protocol):
+    """What is asked of a transformer here."""
+
+    @property
+    def effects(self) -> Effects: ...
+
+    def transform(self, column: Column) -> Replacement: ...
 
 
 class Fitted:
@@ -17,7 +28,7 @@ class Fitted:
     it, or cut it off.
     """
 
-    def __init__(self, inner: Transformer, most: int) -> None:
+    def __init__(self, inner: Fittable, most: int) -> None:
         self._inner = inner
         self._most = most
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from replicate.errors import ConfigError
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 from replicate.jobs.restore import RestoreOptions, restore_dump, restore_script
@@ -216,6 +217,32 @@ def test_tables_without_their_rows(pair: Pair) -> None:
     pair.restore()
     assert pair.query(pair.target, "SELECT count(*) FROM events") == [(0,)]
     assert pair.query(pair.target, "SELECT count(*) FROM orders") == [(4000,)]
+
+
+def test_rows_whose_parents_stay_behind_are_refused(pair: Pair) -> None:
+    pair.server.run(pair.source, PEOPLE)
+    with pytest.raises(ConfigError, match=r"public\.orders refers to people") as caught:
+        pair.create(source="  schema_only_tables: [{database: public, table: people}]\n")
+    assert "public.orders" in (caught.value.hint or "")
+    both = "[{database: public, table: people}, {database: public, table: orders}]"
+    pair.create(source=f"  schema_only_tables: {both}\n")
+    pair.restore()
+
+
+def test_a_foreign_partition_is_no_hindrance_to_a_rule(any_pair: Pair) -> None:
+    any_pair.server.run(
+        any_pair.source,
+        "CREATE FOREIGN DATA WRAPPER f; CREATE SERVER s FOREIGN DATA WRAPPER f;"
+        "CREATE TABLE p(id int, email text) PARTITION BY LIST (id);"
+        "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);"
+        "CREATE FOREIGN TABLE p2 PARTITION OF p FOR VALUES IN (2) SERVER s;"
+        "INSERT INTO p VALUES (1, 'ada@shop.example')",
+    )
+    rule = "{database: public, table: p, columns: [{name: email, transformer_name: email}]}"
+    any_pair.create(source=f"  transformers: [{rule}]\n")
+    any_pair.restore()
+    [(email,)] = any_pair.query(any_pair.target, "SELECT email FROM p1")
+    assert "shop" not in str(email)
 
 
 def test_some_tables_of_a_dump(pair: Pair) -> None:

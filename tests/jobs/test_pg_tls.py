@@ -97,14 +97,11 @@ def test_a_journey_with_the_certificate_checked(tls_server: Server, tmp_path: Pa
         " generate_series(1, 1500) i; CREATE TABLE small AS SELECT 1 AS a",
     )
     query = f"?sslmode=verify-full&sslrootcert={tls_server.home}/tls.crt"
-    uris = {
-        "source_uri": tls_server.uri(pair.source) + query,
-        "target_uri": tls_server.uri(pair.target) + query,
-    }
-    with Address(uris["source_uri"]).connect() as connection:
+    source, target = (tls_server.uri(name) + query for name in (pair.source, pair.target))
+    with Address(source).connect() as connection:
         ssl = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
         assert connection.execute(ssl).fetchall() == [(True,)]
-    pair.configure(source=SMALL, **uris)
+    pair.configure(source=SMALL, source_uri=source, target_uri=target)
     pair.cli("dump", "create").succeeded()
     pair.cli("dump", "restore", "remote", "-v", "latest").succeeded()
     assert pair.differences() == []

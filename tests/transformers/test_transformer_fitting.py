@@ -12,10 +12,15 @@ from replicate.transformers.base import Effects, Uniqueness
 from replicate.transformers.fitting import Fitted
 
 
+EFFECTS = Effects(Uniqueness.MAY_COLLIDE)
+
+
 class Giving:
     """Answers with these values for these rows."""
 
-    effects = Effects(Uniqueness.MAY_COLLIDE)
+    @property
+    def effects(self) -> Effects:
+        return EFFECTS
 
     def __init__(self, pool: list[bytes], index: list[int]) -> None:
         self._replacement = Replacement(

@@ -7,7 +7,6 @@ which never stand on a command line.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import tempfile
@@ -51,6 +50,18 @@ _BYTES = re.compile(r":?(?: 0x[0-9a-fA-F]{2})+")
 """Bytes of a value, as messages about character sets show them."""
 
 _COPY_PLACE = re.compile(r"^COPY (.+?), line (\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """The ``--dbname`` of a program, its environment, and the open files that it inherits.
+
+    The password is in none of the first two, but in a file that they name.
+    """
+
+    database: str
+    environment: dict[str, str]
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,11 +114,11 @@ class Address:
         return connection
 
     @contextmanager
-    def for_programs(self, *, database: str | None = None) -> Iterator[tuple[str, dict[str, str]]]:
-        """For the time of a program's run: its ``--dbname`` and its environment.
+    def for_programs(self) -> Iterator[Handed]:
+        """What a program of PostgreSQL's is given, for the time that it runs.
 
-        The password is in a file that this user alone may read. Raises `UsageError` where the URI
-        holds another secret, for which libpq has no such file.
+        Raises `UsageError` where the URI holds a secret other than a password, for which libpq has
+        no file.
         """
         plain = {key: value for key, value in self.parameters.items() if key not in _SECRETS}
         for key in _SECRETS[1:]:
@@ -116,23 +127,19 @@ class Address:
                     f"{key} can't be handed to PostgreSQL's own programs without being seen",
                     hint="use a key that needs none, and keep its file readable by you alone",
                 )
-        if database is not None:
-            plain["dbname"] = database
         keep = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH")
         env = {
             k: v for k, v in os.environ.items() if k in keep or k.startswith(("PG", "KRB5", "SSL"))
         }
         env["LC_ALL"] = "C"  # its messages are shown, and parts of them are recognised
-        with contextlib.ExitStack() as undo:
-            if password := self.parameters.get("password"):
-                folder = undo.enter_context(tempfile.TemporaryDirectory(prefix="replicate-"))
-                file = Path(folder) / "pgpass"
-                escaped = password.replace("\\", "\\\\").replace(":", "\\:")
-                file.touch(mode=0o600)
-                file.write_text(f"*:*:*:*:{escaped}\n", encoding="utf-8")
-                env.pop("PGPASSWORD", None)
-                plain["passfile"] = str(file)
-            yield make_conninfo("", **plain), env
+        if not (password := self.parameters.get("password")):
+            yield Handed(make_conninfo("", **plain), env)
+            return
+        env.pop("PGPASSWORD", None)
+        escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+        with _private_file(f"*:*:*:*:{escaped}\n".encode()) as (path, descriptors):
+            plain["passfile"] = path
+            yield Handed(make_conninfo("", **plain), env, descriptors)
 
     def conceal(self, text: str) -> str:
         """The text with the secrets replaced, should a message ever hold one."""
@@ -141,6 +148,25 @@ class Address:
             if secret:
                 text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
         return text
+
+
+@contextmanager
+def _private_file(data: bytes) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """A file that this user alone may read: its path, and what has to be inherited to open it.
+
+    In memory where the system can, so that nothing stays behind, not even of a run that is killed.
+    """
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("pgpass"), "wb", buffering=0) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            yield f"/proc/self/fd/{file.fileno()}", (file.fileno(),)
+        return
+    with tempfile.TemporaryDirectory(prefix="replicate-") as folder:
+        path = Path(folder) / "pgpass"
+        path.touch(mode=0o600)
+        path.write_bytes(data)
+        yield str(path), ()
 
 
 def _unreadable_uri() -> UsageError:

@@ -129,8 +129,8 @@ def run_pg_dump(address: Address, program: Program, arguments: Sequence[str]) ->
     Raises `DatabaseError`, with pg_dump's own message, unless it ended well. Whatever ends the
     wait ends pg_dump as well.
     """
-    with address.for_programs() as (database, env):
-        command = [str(program.path), "--no-password", f"--dbname={database}", *arguments]
+    with address.for_programs() as handed:
+        command = [str(program.path), "--no-password", f"--dbname={handed.database}", *arguments]
         try:
             child = subprocess.Popen(
                 # Names of objects may be no text in this machine's character set.
@@ -138,7 +138,8 @@ def run_pg_dump(address: Address, program: Program, arguments: Sequence[str]) ->
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=env,
+                env=handed.environment,
+                pass_fds=handed.descriptors,
             )
         except OSError as error:
             raise DatabaseError(f"pg_dump can't be run: {error.strerror}") from None
