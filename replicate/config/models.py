@@ -222,7 +222,7 @@ class SourceConfig(ConfigModel):
     slice_size: Size | None = Field(
         default=None,
         description="About how much of a big table one worker takes at a time, 64KiB to 1GiB. "
-        "By default four chunks.",
+        "By default two chunks.",
     )
     pg_bin_path: OptionalText = Field(
         default=None,
@@ -233,8 +233,8 @@ class SourceConfig(ConfigModel):
     @property
     def target_slice(self) -> int:
         """Bytes of a table that one worker takes at a time: `slice_size`, or its default."""
-        # With fewer chunks a slice, too many of them would be the small last one of theirs.
-        return self.slice_size or 4 * self.chunk_size
+        # With one chunk a slice, half of them would be the small last one of theirs.
+        return self.slice_size or 2 * self.chunk_size
 
     @property
     def compression_level(self) -> int | None:

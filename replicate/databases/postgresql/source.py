@@ -145,7 +145,9 @@ class PostgreSQLSnapshot:
         with_rows = [t for t in selection.tables if self._catalog.of(t).kind in ("r", "L")]
         self._refuse_unreadable(with_rows)
         left_out = self._sections.left_out(selection)
-        return tuple(t for t in with_rows if (t.schema, t.name) not in left_out)
+        dumped = [t for t in with_rows if (t.schema, t.name) not in left_out]
+        # The biggest first, so that in the end no worker is left alone with a long piece.
+        return tuple(sorted(dumped, key=lambda table: table.bytes or 0, reverse=True))
 
     def _refuse_unreadable(self, tables: Sequence[Table]) -> None:
         barred = [r for table in tables if (r := self._catalog.of(table)).barrier]
