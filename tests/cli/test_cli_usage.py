@@ -47,9 +47,6 @@ def test_a_command_line_that_is_wrong(args: list[str], message: str, hint: str |
         ["dump", "create", "-s", "postgresql", "-i"],
         ["dump", "create", "-i"],
         ["dump", "create", "-f", "dump.sql"],
-        ["dump", "restore", "local", "-v", "latest"],
-        ["dump", "restore", "local", "-v", "latest", "-i", "postgresql", "-t", "16", "-p", "5432"],
-        ["dump", "restore", "local", "-v", "latest", "-r"],
     ],
     ids=" ".join,
 )
