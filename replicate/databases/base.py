@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from replicate.rows.column import Kind
@@ -87,17 +88,18 @@ class Table:
         return tuple(column for column in self.columns if not column.generated)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """All tables of a database, in the order in which they are dumped."""
 
     tables: tuple[Table, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Table]:
+        return {(table.schema, table.name): table for table in self.tables}
+
     def find(self, schema: str, name: str) -> Table | None:
-        for table in self.tables:
-            if (table.schema, table.name) == (schema, name):
-                return table
-        return None
+        return self._by_name.get((schema, name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ plain values that a worker process turns into a `Masker` on its own side.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,14 +107,16 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
         find_table(config, schema, rule.database, rule.table, f"source.transformers[{i}]")
         for i, rule in enumerate(source.transformers)
     ]
+    places = {(table.schema, table.name): i for i, table in enumerate(named)}
     plan: dict[TableKey, TableMasks] = {}
     for key, table in chosen.items():
         # What is said of a table holds for its partitions and children; their own rules go first.
         masks: dict[str, ColumnMask] = {}
-        for i in _rules_of(table, named):
+        # The nearest ancestors come first in `inherits`.
+        for i in (places[k] for k in (key, *table.inherits) if k in places):
             where = f"source.transformers[{i}]"
             if not table.maskable:
-                if named[i] != table:
+                if i != places.get(key):
                     continue  # a foreign partition, which has no rows of its own to be dumped
                 message = f"{table.qualified} can't be masked: {table.note}"
                 raise config.error(f"{where}.table", message)
@@ -127,16 +129,6 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
     planned = MaskingPlan(plan)
     _check_foreign_keys(config, schema, set(chosen), planned)
     return planned
-
-
-def _rules_of(table: Table, named: Sequence[Table]) -> list[int]:
-    """The places of the rules that hold for the table, its own first, its nearest parents' next.
-
-    `Table.inherits` lists the nearest ancestors first.
-    """
-    places = {(other.schema, other.name): i for i, other in enumerate(named)}
-    keys = [(table.schema, table.name), *table.inherits]
-    return [places[key] for key in keys if key in places]
 
 
 def _plan_column(config: Config, table: Table, rule: ColumnRule, where: str) -> ColumnMask:

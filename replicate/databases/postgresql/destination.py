@@ -21,10 +21,11 @@ from replicate.databases.postgresql.families import Family
 from replicate.databases.postgresql.identity import fingerprint
 from replicate.databases.postgresql.loading import is_large_objects, load_rows
 from replicate.databases.postgresql.running import (
-    PRIVILEGES,
     STATISTICS,
     Task,
+    privileges_of,
     run_all,
+    sql_of,
     tasks_of,
 )
 from replicate.databases.postgresql.sessions import Sessions, execute, open_session
@@ -247,18 +248,13 @@ class PostgreSQLDestination:
         family = Family(everything)
         tasks = tasks_of(chosen, everything, family, self._loaded, self._script)
         if self._privileges:
-            tasks += _privileges([*choice.pre, *added])
+            tasks += privileges_of([*choice.pre, *added])
         tasks += self._statistics(chosen, family)
         run_all(tasks, self._open, self._jobs)
 
     def _script(self, entry: Entry) -> str:
         """What is run of an entry after the rows."""
-        parts = [entry.sql]
-        if self._owner:
-            parts.append(entry.owner)
-        if self._privileges:
-            parts.append(entry.privileges)
-        return "\n".join(part for part in parts if part)
+        return sql_of(entry, owner=self._owner, privileges=self._privileges)
 
     def _statistics(self, chosen: Sequence[Entry], family: Family) -> list[Task]:
         """ANALYZE of what was filled; a partitioned table's includes its partitions'."""
@@ -318,11 +314,3 @@ class PostgreSQLDestination:
                 self._sessions.abort()
         if self._swap is not None:
             self._swap.abort()
-
-
-def _privileges(entries: Iterable[Entry]) -> list[Task]:
-    """The privileges of what was made before the rows: late, for they may take rights from us."""
-    sql = "\n".join(entry.privileges for entry in entries if entry.privileges)
-    if not sql:
-        return []
-    return [Task(id=-1_000_000_000, title="privileges", sql=sql, stage=PRIVILEGES)]

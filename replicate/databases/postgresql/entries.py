@@ -95,8 +95,9 @@ def read_script(script: str) -> list[Entry]:
     at = 0
     while at < len(data):
         end = data.find(b"\n", at)
-        line = data[at : end if end >= 0 else len(data)].decode("utf-8", "surrogateescape")
-        at += len(line.encode("utf-8", "surrogateescape")) + 1
+        end = end if end >= 0 else len(data)
+        line = data[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
         if line.startswith(_MARK):
             entry, size = _read_entry(line[len(_MARK) :], data, at)
             entries.append(entry)

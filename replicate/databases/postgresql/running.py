@@ -19,7 +19,7 @@ from replicate.databases.postgresql.families import TABLES, Family, Name
 from replicate.databases.postgresql.sessions import Sessions, execute
 from replicate.errors import DatabaseError
 
-_RULES, _POLICIES, PRIVILEGES, _REFRESH, STATISTICS, _EVENTS = 1, 2, 3, 4, 5, 6
+_RULES, _POLICIES, _PRIVILEGES, _REFRESH, STATISTICS, _EVENTS = 1, 2, 3, 4, 5, 6
 
 _STAGES = {
     "RULE": _RULES,
@@ -32,7 +32,7 @@ _STAGES = {
     "ROW SECURITY": _POLICIES,
     "SUBSCRIPTION": _POLICIES,
     "SUBSCRIPTION TABLE": _POLICIES,
-    "ACL": PRIVILEGES,
+    "ACL": _PRIVILEGES,
     "MATERIALIZED VIEW DATA": _REFRESH,
     "EVENT TRIGGER": _EVENTS,
 }
@@ -40,6 +40,8 @@ _STAGES = {
 
 _SHARING = frozenset({"INDEX", "SEQUENCE SET", "COMMENT"})
 """Kinds whose statements leave others of their kind to the same table."""
+
+_NO_ENTRY = -1_000_000_000
 
 _WATCH_SECONDS = 0.25
 
@@ -125,6 +127,18 @@ def _stage(entry: Entry, by_id: Mapping[int, Entry], ids: set[int], known: dict[
             ]
         )
     return known[entry.id]
+
+
+def sql_of(entry: Entry, *, owner: bool, privileges: bool) -> str:
+    """What is run of an entry after the rows, with what a restore keeps on request."""
+    parts = [entry.sql, entry.owner if owner else "", entry.privileges if privileges else ""]
+    return "\n".join(part for part in parts if part)
+
+
+def privileges_of(entries: Iterable[Entry]) -> list[Task]:
+    """The privileges of what was made before the rows: late, for they may take rights from us."""
+    sql = "\n".join(entry.privileges for entry in entries if entry.privileges)
+    return [Task(id=_NO_ENTRY, title="privileges", sql=sql, stage=_PRIVILEGES)] if sql else []
 
 
 def in_order(tasks: Iterable[Task]) -> list[Task]:

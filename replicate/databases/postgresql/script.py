@@ -25,7 +25,7 @@ from replicate.databases.postgresql.loading import (
     copy_statement,
     is_large_objects,
 )
-from replicate.databases.postgresql.running import PRIVILEGES, Task, in_order, tasks_of
+from replicate.databases.postgresql.running import in_order, privileges_of, sql_of, tasks_of
 from replicate.errors import CorruptError
 
 _HEAD = """\
@@ -97,9 +97,7 @@ class ScriptDestination:
         everything = [*self._pre, *entries]
         tasks = tasks_of(chosen, everything, Family(everything), {}, self._sql)
         if self._privileges:
-            made = [*self._choice.pre, *added]
-            sql = "\n".join(entry.privileges for entry in made if entry.privileges)
-            tasks.append(Task(id=-1, title="privileges", sql=sql, stage=PRIVILEGES))
+            tasks += privileges_of([*self._choice.pre, *added])
         for task in in_order(tasks):
             self._write(f"-- {_one_line(task.title)}\n{task.sql}\n\n")
 
@@ -112,12 +110,7 @@ class ScriptDestination:
             self._write(f"-- {_one_line(entry.title)}\n{sql}{owner}\n\n")
 
     def _sql(self, entry: Entry) -> str:
-        parts = [entry.sql]
-        if self._owner:
-            parts.append(entry.owner)
-        if self._privileges:
-            parts.append(entry.privileges)
-        return "\n".join(part for part in parts if part)
+        return sql_of(entry, owner=self._owner, privileges=self._privileges)
 
     def load(self, table: LoadTable, blocks: Iterable[RowBlock]) -> int:
         """Write the rows; the number of them.
