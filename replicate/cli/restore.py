@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 
     from replicate.jobs.restore import RestoreOptions
 
+value_option = click.option(
+    "-v",
+    "--value",
+    type=DumpName(),
+    required=True,
+    metavar="latest|NAME",
+    help="The dump to restore.",
+)
+
+tables_option = click.option(
+    "--tables", multiple=True, metavar="A,B", help="Restore only these; may be given again."
+)
+
 
 @click.command(
     cls=Command,
@@ -25,20 +38,11 @@ replicate dump restore remote -v latest --dry-run
 replicate dump restore remote -v latest --wipe
 replicate dump restore remote -v latest --output > dump.sql""",
 )
-@click.option(
-    "-v",
-    "--value",
-    type=DumpName(),
-    required=True,
-    metavar="latest|NAME",
-    help="The dump to restore.",
-)
+@value_option
 @click.option(
     "-o", "--output", is_flag=True, help="Write SQL to stdout instead; needs no destination."
 )
-@click.option(
-    "--tables", multiple=True, metavar="A,B", help="Restore only these; may be given again."
-)
+@tables_option
 @click.option(
     "--wipe",
     is_flag=True,

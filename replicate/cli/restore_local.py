@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
-from replicate.cli.dump import DumpName
 from replicate.cli.formats import elapsed, plural, size
-from replicate.cli.restore import table_names, write_script
+from replicate.cli.restore import table_names, tables_option, value_option, write_script
 from replicate.errors import ReplicateError, UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +30,7 @@ replicate dump restore local -v latest --port 0 --json
 replicate dump restore local -v latest -i postgresql -t 16 -p 5433 --remove
 replicate dump restore local -v latest --output > dump.sql""",
 )
-@click.option(
-    "-v",
-    "--value",
-    type=DumpName(),
-    required=True,
-    metavar="latest|NAME",
-    help="The dump to restore.",
-)
+@value_option
 @click.option(
     "-i",
     "--image",
@@ -64,9 +56,7 @@ replicate dump restore local -v latest --output > dump.sql""",
 @click.option(
     "-o", "--output", is_flag=True, help="Write SQL to stdout instead; needs no container."
 )
-@click.option(
-    "--tables", multiple=True, metavar="A,B", help="Restore only these; may be given again."
-)
+@tables_option
 @click.option(
     "--wait",
     type=click.IntRange(1, 3600),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from replicate.cli.signals import Interrupts
-from tests.support.cli_process import KEY, Workplace, environment, make_database
+from tests.support.cli_process import KEY, Workplace, environment, make_database, wait_for
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -20,17 +20,6 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 @pytest.fixture
 def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
-
-
-def _wait_for(process: subprocess.Popen[str], text: str) -> str:
-    """Read the process's stderr until `text` is in it."""
-    assert process.stderr is not None
-    read = ""
-    while text not in read:
-        line = process.stderr.readline()
-        assert line, f"ended before it said {text!r}: {read}"
-        read += line
-    return read
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -41,7 +30,7 @@ def test_a_signal_ends_it_with_one_line(place: Workplace, number: signal.Signals
     with place.started(
         "--verbose", "dump", "list", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        _wait_for(process, "configuration: ")
+        wait_for(process, "configuration: ")
         time.sleep(0.2)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)
@@ -54,7 +43,7 @@ def test_json_has_no_other_last_word(place: Workplace) -> None:
     with place.started(
         "--verbose", "--json", "dump", "list", stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        _wait_for(process, "configuration: ")
+        wait_for(process, "configuration: ")
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
@@ -75,7 +64,7 @@ def test_an_interrupted_dump_leaves_nothing(
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        _wait_for(process, "Dumping rows")
+        wait_for(process, "Dumping rows")
         deadline = time.monotonic() + 30
         while not any("/00000002." in key for key in place.objects()):
             assert time.monotonic() < deadline
@@ -110,7 +99,7 @@ def test_ctrl_c_while_workers_come_in_is_told_once(place: Workplace, delay: floa
         stderr=subprocess.PIPE,
         start_new_session=True,
     ) as process:
-        _wait_for(process, "Dumping rows")
+        wait_for(process, "Dumping rows")
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.cli_process import KEY, PROGRAM, Result, environment, run
+from tests.support.cli_process import KEY, PROGRAM, Result, environment, run, wait_for
 from tests.support.docker_stand_in import NOT_PERMITTED, NOT_RUNNING, DockerStandIn
 from tests.support.postgres import Server, _free_port, binaries
 from tests.support.postgres_compare import compare
@@ -120,15 +120,6 @@ def _started(config: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-def _wait_for(process: subprocess.Popen[str], text: str) -> None:
-    assert process.stderr is not None
-    read = ""
-    while text not in read:
-        line = process.stderr.readline()
-        assert line, f"ended before it said {text!r}: {read}"
-        read += line
 
 
 def _interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[str, str]:
@@ -280,7 +271,7 @@ def test_an_interrupt_before_the_restore_leaves_nothing(
 ) -> None:
     text = moment(docker)
     with _started(config) as process:
-        _wait_for(process, text)
+        wait_for(process, text)
         time.sleep(0.3)
         began = time.monotonic()
         out, err = _interrupt(process, number)
@@ -296,7 +287,7 @@ def test_an_interrupt_of_the_restore_leaves_nothing(
     docker: DockerStandIn, config_of: Callable[[str], Path], flags: tuple[str, ...]
 ) -> None:
     with _started(config_of(_SLOW), *flags) as process:
-        _wait_for(process, "Building indexes")
+        wait_for(process, "Building indexes")
         time.sleep(0.3)
         out, err = _interrupt(process)
 

@@ -184,3 +184,14 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
     """The rows that `sql` gives."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
         return database.execute(sql).fetchall()
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> str:
+    """Read the process's stderr until `text` is in it."""
+    assert process.stderr is not None
+    read = ""
+    while text not in read:
+        line = process.stderr.readline()
+        assert line, f"ended before it said {text!r}: {read}"
+        read += line
+    return read

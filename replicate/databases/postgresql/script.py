@@ -26,6 +26,7 @@ from replicate.databases.postgresql.loading import (
     is_large_objects,
 )
 from replicate.databases.postgresql.running import in_order, privileges_of, sql_of, tasks_of
+from replicate.databases.scripts import ScriptBase
 from replicate.errors import CorruptError
 
 _HEAD = """\
@@ -38,12 +39,10 @@ _END_OF_DATA = re.compile(rb"^\\\.\r?$", re.MULTILINE)
 _PUBLIC = re.compile(r'CREATE SCHEMA (?="?public"?[;\s])')
 
 
-class ScriptDestination:
+class ScriptDestination(ScriptBase):
     """Writes to a binary stream what `PostgreSQLDestination` would do to an empty database."""
 
     engine = "postgresql"
-    name = "script"
-    names = frozenset({"script"})
 
     def __init__(self, out: BinaryIO, *, owner: bool = False, privileges: bool = False) -> None:
         self._out = out
@@ -55,22 +54,6 @@ class ScriptDestination:
         self._family = Family([])
         self._loaded: list[tuple[str, str]] = []
         self._targets: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def fingerprint(self) -> frozenset[str]:
-        """Nothing: a script is no database yet."""
-        return frozenset()
-
-    def is_empty(self) -> bool:
-        return True
-
-    def describe_contents(self) -> str:
-        return "nothing"
-
-    def would_drop(
-        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
-    ) -> str:
-        del pre_data, post_data, only  # nothing is there
-        return ""
 
     def begin(self, *, wipe: bool, jobs: int) -> int:
         """One thread at a time may write, whatever `jobs` says; there is nothing to wipe."""

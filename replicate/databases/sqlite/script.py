@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from replicate.databases.base import LoadTable, RowBlock
+from replicate.databases.scripts import ScriptBase
 from replicate.databases.sqlite.connection import errors_of
 from replicate.databases.sqlite.loading import pieces, row_decoder, utf16_of
 from replicate.databases.sqlite.loosening import Loosened
@@ -39,12 +40,10 @@ PRAGMA ignore_check_constraints = ON;
 """
 
 
-class ScriptDestination:
+class ScriptDestination(ScriptBase):
     """Writes to a binary stream what `SQLiteDestination` would do to a file."""
 
     engine = "sqlite"
-    name = "script"
-    names = frozenset({"script"})
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -55,22 +54,6 @@ class ScriptDestination:
         self._in_transaction = False
         self._checks = False
         self._wal = False
-
-    def fingerprint(self) -> frozenset[str]:
-        """Nothing: a script is no database yet."""
-        return frozenset()
-
-    def is_empty(self) -> bool:
-        return True
-
-    def describe_contents(self) -> str:
-        return "nothing"
-
-    def would_drop(
-        self, pre_data: str, post_data: str, *, only: Sequence[LoadTable] | None = None
-    ) -> str:
-        del pre_data, post_data, only  # nothing is there
-        return ""
 
     def begin(self, *, wipe: bool, jobs: int) -> int:
         del wipe, jobs  # there is nothing to wipe, and one file to write
