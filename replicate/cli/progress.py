@@ -147,7 +147,6 @@ class BarReporter(Reporter):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._bar.start()
         return self
 
     def __exit__(
@@ -172,6 +171,7 @@ class BarReporter(Reporter):
 
     def _show_stage(self) -> None:
         if self._bar is not None:
+            self._bar.start()  # not before there is something to show: it starts a thread
             self._task = self._bar.add_task(self._label, total=self._total, rows="0")
 
     def _show_advance(self) -> None:

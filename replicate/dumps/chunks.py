@@ -1,7 +1,7 @@
 """Chunks: whole rows or a section of schema, compressed, sealed and hashed; and back again.
 
-A worker fills a `ChunkBuilder`, which compresses as it goes and keeps no text, and stores what
-`seal` gives it. `open_chunk` is the way back: it answers only after every byte was checked.
+A worker fills a `ChunkBuilder` and stores what `seal` gives it. `open_chunk` is the way back: it
+answers only after every byte was checked.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Stored = bytes | bytearray
 
 _MAX_WINDOW = 1 << 27
 _STEP = 1024
-_USUAL_PLAIN = 16 * 1024 * 1024
-"""What compression tables are made for: without a size, the highest levels take 700 MiB."""
+_LARGEST_TABLES = 16 * 1024 * 1024
+"""Text that compression tables are made for at most: for 2 GiB, the highest levels take 700 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,12 @@ class ChunkBuilder:
         self._number = number
         self._section = section
         self._parts: list[Part] = []
-        self._pieces: list[bytes] = []
-        self._compressor = _compressor(fmt.compression_level)
-        self.plain_size = 0
+        self._plain: Stored = b""
+
+    @property
+    def plain_size(self) -> int:
         """Bytes added so far."""
+        return len(self._plain)
 
     def add(self, table: int | None, text: bytes, rows: int) -> None:
         """Append whole rows of the table at `table` in the manifest, or schema (None, 0 rows).
@@ -113,19 +115,18 @@ class ChunkBuilder:
             return
         if table is not None:
             self._note(table, len(text), rows)
-        self.plain_size += len(text)
-        if self._compressor is None:
-            self._pieces.append(text)
-        elif piece := self._compressor.compress(text):
-            self._pieces.append(piece)
+        if not self._plain:
+            self._plain = text  # which may be all of it, and large: one enormous row
+        else:
+            if isinstance(self._plain, bytes):
+                self._plain = bytearray(self._plain)
+            self._plain += text
 
     def seal(self) -> tuple[ChunkRecord, Stored]:
         """The chunk's record, and its bytes as they are to be stored. Ends the builder."""
-        if self._compressor is not None:
-            self._pieces.append(self._compressor.flush())
-            self._compressor = None  # what it took serves for what comes now
-        stored: Stored = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
+        plain_size = len(self._plain)
+        stored = _compressed(self._plain, self._format.compression_level)
+        self._plain = b""  # what it took serves for what comes now
         if self._format.key is not None:
             aad = self._format.aad(self._number, self._section)
             stored = floe.seal(self._format.key, aad, stored)
@@ -134,7 +135,7 @@ class ChunkBuilder:
             section=self._section,
             parts=self._parts,
             rows=sum(part.rows for part in self._parts),
-            plain_size=self.plain_size,
+            plain_size=plain_size,
             stored_size=len(stored),
             sha256=hashlib.sha256(stored).hexdigest(),
         )
@@ -148,19 +149,16 @@ class ChunkBuilder:
             self._parts.append(Part(table, rows, self.plain_size, length))
 
 
-def _compressor(level: int | None) -> zstandard.ZstdCompressionObj | None:
+def _compressed(plain: Stored, level: int | None) -> Stored:
+    """One frame. Made of the whole text at once: zstd then looks back into the text itself, where
+    a stream has to be copied into a window first, which takes it up to a tenth longer."""
     if level is None:
-        return None
+        return plain
+    size = max(1, min(len(plain), _LARGEST_TABLES))  # 0 would mean unknown
     parameters = zstandard.ZstdCompressionParameters.from_level(
-        level,
-        source_size=_USUAL_PLAIN,
-        # Half a chunk: the smaller the window, the more often it wraps around, which costs time.
-        window_log=_USUAL_PLAIN.bit_length() - 2,
-        write_checksum=True,
-        write_content_size=False,
+        level, source_size=size, write_checksum=True
     )
-    # One for each chunk: a compressor can't serve two at a time, and making one costs little.
-    return zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(plain)
 
 
 def open_chunk(fmt: ChunkFormat, record: ChunkRecord, stored: Stored) -> bytes:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from replicate.config import Config, SourceConfig
+from replicate.config import Config
 from replicate.crypto import keys, selftest
-from replicate.databases.base import Selection, Source, Table
+from replicate.databases.base import Source, Table
 from replicate.databases.registry import open_source
 from replicate.datastores.base import Datastore
 from replicate.dumps.catalog import Catalog
@@ -35,7 +35,7 @@ from replicate.dumps.manifest import (
 from replicate.dumps.names import check_dump_name, new_dump_name
 from replicate.errors import ConflictError, NotFoundError, ReplicateError
 from replicate.jobs.dumping import Dumping, workers_for
-from replicate.jobs.executor import Processes
+from replicate.jobs.executor import Processes, cores
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.opening import needed, open_library
 from replicate.jobs.progress import Progress
@@ -138,8 +138,11 @@ def create_dump(
     name = check_dump_name(name) if name is not None else new_dump_name(created_at)
     with ExitStack() as stack:
         library = stack.enter_context(open_library(config, warn=progress.warn))
-        _refuse_taken_name(library.catalog, name)
         source = open_source(settings)
+        # Neither has opened a connection so far.
+        most = jobs or settings.jobs or cores()
+        processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
+        _refuse_taken_name(library.catalog, name)
         # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
         origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
         snapshot = stack.enter_context(closing(source.open()))
@@ -147,7 +150,14 @@ def create_dump(
         selection = select_tables(config, schema)
         plan = plan_masking(config, schema, selection.tables)
         selection = replace(selection, masked=plan.masked_columns())
-        processes = _start_workers(settings, selection, jobs, stack)
+        workers = workers_for(
+            selection.tables,
+            jobs=jobs or settings.jobs,
+            chunk_size=settings.chunk_size,
+            slice_size=settings.target_slice,
+        )
+        # They get ready while keys are stretched.
+        processes.start(workers if workers > 1 else 0)
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
@@ -169,19 +179,6 @@ def create_dump(
         with _taking_back(library.store, sealing.format.run_id, ConflictError):
             library.catalog.add(manifest, sealing.data_key)
     return manifest
-
-
-def _start_workers(
-    settings: SourceConfig, selection: Selection, jobs: int | None, stack: ExitStack
-) -> Processes | None:
-    """Processes to work in, where they are worth it: they get ready while keys are stretched."""
-    count = workers_for(
-        selection.tables,
-        jobs=jobs or settings.jobs,
-        chunk_size=settings.chunk_size,
-        slice_size=settings.target_slice,
-    )
-    return stack.enter_context(closing(Processes(count))) if count > 1 else None
 
 
 def _refuse_taken_name(catalog: Catalog, name: str) -> None:

@@ -43,8 +43,8 @@ def workers_for(
 class Dumping:
     """Dumps one snapshot; `tables` have rows to read, in the order of the manifest.
 
-    `processes` are the workers, which belong to the dumping from now on; None is to do all the
-    work here.
+    `processes` are the workers, which belong to the dumping from now on; where there are none, all
+    the work is done here.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Dumping:
         tables: tuple[Table, ...],
         setup: WorkerSetup,
         *,
-        processes: Processes | None,
+        processes: Processes,
         progress: Progress,
     ) -> None:
         self._snapshot = snapshot
@@ -67,12 +67,14 @@ class Dumping:
 
     def run(self, selection: Selection) -> list[ChunkRecord]:
         """Store all chunks of the dump; their records, in the order of their restore."""
-        pre_data = self._section(1, "pre-data", self._snapshot.pre_data(selection))
         self._progress.stage("Dumping rows", self._bytes or None)
         data: list[ChunkRecord] = []
         executor, feeding = self._start(first_number=2)
         with closing(executor):
-            for records in executor.map(self._fed() if feeding else self._sliced()):
+            finished = executor.map(self._fed() if feeding else self._sliced())
+            # Processes are at work by now: a large schema can take as long as many rows.
+            pre_data = self._section(1, "pre-data", self._snapshot.pre_data(selection))
+            for records in finished:
                 data.extend(records)
                 self._progress.advance(
                     sum(r.rows for r in records), sum(r.plain_size for r in records)
@@ -91,7 +93,7 @@ class Dumping:
 
     def _start(self, first_number: int) -> tuple[Executor, bool]:
         """The executor, and whether it has to be fed rows."""
-        if self._processes is None:
+        if not self._processes.count:
             numbers = inline_numbers(first_number)
             return Inline(Worker(self._setup, numbers, self._snapshot, self._store)), False
         shared = self._snapshot.share()
@@ -101,10 +103,12 @@ class Dumping:
             return processes, True
         if self._snapshot.confirm_shared():
             return processes, False
+        count = processes.count
         processes.close()
         self._progress.note("the source is being written to: one reader feeds all workers")
         with ExitStack() as undo:
-            others = undo.enter_context(closing(Processes(processes.count)))
+            others = undo.enter_context(closing(Processes()))
+            others.start(count)
             others.begin(self._setup, first_number)
             undo.pop_all()
         return others, True

@@ -1,21 +1,23 @@
 """Where workers run: in this process, or in processes of their own.
 
 An executor maps tasks to chunk records, in the order of the tasks, with a bounded number of tasks
-in flight, whatever the number of tasks. Processes are started by `spawn`, so that none inherits
-an open database or a lock, and end with the coordinator, even where that is killed.
+in flight, whatever the number of tasks. No process inherits an open database or a lock, and all
+end with the coordinator, even where that is killed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
@@ -27,7 +29,8 @@ from replicate.errors import ReplicateError
 from replicate.jobs.worker import Numbers, Task, Worker, WorkerSetup
 
 if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
+    from multiprocessing.context import ForkContext, SpawnContext
+    from multiprocessing.process import BaseProcess
 
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -36,7 +39,9 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 class Executor(Protocol):
     """Runs tasks. `close` stops what is running, and may be called at any time, and again."""
 
-    def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]: ...
+    def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]:
+        """The records of each task; processes begin with the first ones at once."""
+        ...
 
     def close(self) -> None: ...
 
@@ -55,18 +60,47 @@ class Inline:
 
 
 class Processes:
-    """A worker a process, started at once, since that takes a while; `begin` gives them their work.
+    """A worker a process; `begin` gives them their work.
+
+    To fork a process takes no time, and to start Python anew takes most of a second; but a fork
+    has to come before anything is open that two processes can't share. So `forked` processes are
+    made at the very beginning, as many as there may be, and `start` keeps those that are needed.
 
     A thread stands for each process: it hands over a task, waits for the answer and takes the
     next, so that a process is idle only while there is nothing to do.
     """
 
-    def __init__(self, count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._workers: list[tuple[SpawnProcess, Connection[Any, Any]]] = []
+    def __init__(self) -> None:
+        self._workers: list[tuple[BaseProcess, Connection[Any, Any]]] = []
         self._idle: queue.SimpleQueue[Connection[Any, Any]] = queue.SimpleQueue()
-        self._threads = ThreadPoolExecutor(max_workers=count)
-        self.count = count
+        self._threads: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def forked(cls, count: int) -> Processes:
+        """`count` processes, made now: what is imported is there, and nothing may be open yet.
+
+        None where a fork is not safe: beside other threads, which may hold locks, and on systems
+        other than Linux, whose libraries may not bear it.
+        """
+        processes = cls()
+        if sys.platform == "linux" and threading.active_count() == 1:
+            gc.freeze()  # the collector would touch, and so copy, all that the processes share
+            processes._add(count, multiprocessing.get_context("fork"))
+        return processes
+
+    @property
+    def count(self) -> int:
+        return len(self._workers)
+
+    def start(self, count: int) -> None:
+        """Have `count` processes: those that were forked, and new ones."""
+        self._end(self._workers[count:])
+        del self._workers[count:]
+        if self.count < count:
+            resource_tracker.ensure_running()  # which unblocks signals as it starts
+            self._add(count - self.count, multiprocessing.get_context("spawn"))
+
+    def _add(self, count: int, context: ForkContext | SpawnContext) -> None:
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -77,6 +111,7 @@ class Processes:
 
     def begin(self, setup: WorkerSetup, first_number: int) -> None:
         """Wait until every worker has joined the source's moment; raises what kept one from it."""
+        self._threads = ThreadPoolExecutor(max_workers=self.count)
         for index, (_, connection) in enumerate(self._workers):
             # Each process counts in steps of its own, so that no number is given twice.
             try:
@@ -88,23 +123,30 @@ class Processes:
             self._idle.put(connection)
 
     def map(self, tasks: Iterable[Task]) -> Iterator[list[ChunkRecord]]:
-        pending: deque[Future[list[ChunkRecord]]] = deque()
-        for task in tasks:
-            pending.append(self._threads.submit(self._call, task))
-            # One task waits beside those that run: enough to keep every process busy.
-            if len(pending) > self.count:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+        if self._threads is None:
+            raise ValueError("processes get their tasks after `begin`")
+        waiting = iter(tasks)
+        threads = self._threads
+
+        def submit(task: Task) -> Future[list[ChunkRecord]]:
+            return threads.submit(self._call, task)
+
+        # One task waits beside those that run: enough to keep every process busy.
+        running = deque(map(submit, itertools.islice(waiting, self.count + 1)))
+        return _results(running, map(submit, waiting))
 
     def close(self) -> None:
-        for process, _ in self._workers:
+        self._end(self._workers)
+        self._workers.clear()
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _end(self, workers: Sequence[tuple[BaseProcess, Connection[Any, Any]]]) -> None:
+        for process, _ in workers:
             process.terminate()
-        for process, connection in self._workers:
+        for process, connection in workers:
             process.join()
             connection.close()
-        self._workers.clear()
-        self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _call(self, task: Task) -> list[ChunkRecord]:
         connection = self._idle.get()
@@ -115,6 +157,15 @@ class Processes:
             raise _worker_died() from error
         finally:
             self._idle.put(connection)
+
+
+def _results(
+    running: deque[Future[list[ChunkRecord]]], more: Iterator[Future[list[ChunkRecord]]]
+) -> Iterator[list[ChunkRecord]]:
+    """What the calls answer, in order; for each that is done, one more is made."""
+    while running:
+        yield running.popleft().result()
+        running.extend(itertools.islice(more, 1))
 
 
 def _receive(connection: Connection[Any, Any]) -> list[ChunkRecord]:
@@ -142,8 +193,6 @@ def _interrupts_held() -> Iterator[None]:
     Blocked signals stay blocked in the new process, which would otherwise hear Ctrl-C before it
     can say that it ignores it.
     """
-    # Starting this helper of Python's unblocks signals, so it has to run already.
-    resource_tracker.ensure_running()
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
     came: list[tuple[int, FrameType | None]] = []
     main = threading.current_thread() is threading.main_thread()

@@ -98,12 +98,13 @@ def test_create_by_several_processes(tmp_path: Path) -> None:
 def test_workers_end_with_a_killed_coordinator(tmp_path: Path) -> None:
     project = _many_chunks(tmp_path)
     process = project.start("dump", "create", "--jobs", "2")
+    # Where they can't be forked, Python starts a helper beside them.
+    expected = 2 if sys.platform == "linux" else 3
     family: list[psutil.Process] = []
-    while len(family) < 3 and process.poll() is None:
+    while len(family) < expected and process.poll() is None:
         family = psutil.Process(process.pid).children(recursive=True)
         time.sleep(0.005)
-    # Two workers, and the helper that Python starts beside them.
-    assert len(family) == 3
+    assert len(family) == expected
     process.send_signal(signal.SIGKILL)
     process.communicate()
     _, alive = psutil.wait_procs(family, timeout=20)

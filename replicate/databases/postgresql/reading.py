@@ -22,7 +22,7 @@ from replicate.databases.base import RowBlock
 from replicate.databases.postgresql.connection import Connection, translate
 from replicate.errors import DatabaseError
 
-BLOCK = 1536 * 1024
+BLOCK = 2 * 1024 * 1024
 """Bytes of text that a block has at most, unless it is a single row. More gains nothing."""
 
 _HEAP = 256 * 1024
