@@ -8,6 +8,7 @@ ReplicateError                1   any other failure
 ├── ConflictError            11   it exists already, or somebody else changed it first
 ├── WrongKeyError            12   no key, or a key that doesn't fit
 ├── CorruptError             13   stored bytes are not what was written
+│   └── TooLargeError        13   there are more of them than there can be
 ├── GuardError               14   refused, to protect a database
 ├── DatabaseError             1   a source or a destination said no
 ├── TransformError            1   a value could not be masked: the dump stops
@@ -87,6 +88,10 @@ class CorruptError(ReplicateError):
     exit_code = 13
 
 
+class TooLargeError(CorruptError):
+    pass
+
+
 class GuardError(ReplicateError):
     exit_code = 14
 
@@ -100,6 +105,16 @@ class TransformError(ReplicateError):
 
 
 class DatastoreError(ReplicateError):
-    def __init__(self, message: str, *, hint: str | None = None, transient: bool = False) -> None:
+    """`retry_after` is how many seconds the store wants to be left alone, if it says so."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        transient: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.transient = transient
+        self.retry_after = retry_after

@@ -6,17 +6,24 @@
 from __future__ import annotations
 
 from replicate.config.connection import ConnectionURI
-from replicate.config.loading import SECTIONS, check_config, load_config
-from replicate.config.models import (
+from replicate.config.datastores import (
     AwsConfig,
     AwsCredentials,
+    AzureConfig,
+    DatastoreConfig,
+    GcpConfig,
+    GcsConfig,
+    LocalDiskConfig,
+    MirrorConfig,
+    S3Config,
+    StoreConfig,
+)
+from replicate.config.loading import SECTIONS, check_config, load_config
+from replicate.config.models import (
     ColumnRule,
     Config,
     DatabaseSubset,
-    DatastoreConfig,
     DestinationConfig,
-    GcpConfig,
-    LocalDiskConfig,
     SourceConfig,
     TableName,
     TablePattern,
@@ -27,6 +34,7 @@ __all__ = [
     "SECTIONS",
     "AwsConfig",
     "AwsCredentials",
+    "AzureConfig",
     "ColumnRule",
     "Config",
     "ConnectionURI",
@@ -34,8 +42,12 @@ __all__ = [
     "DatastoreConfig",
     "DestinationConfig",
     "GcpConfig",
+    "GcsConfig",
     "LocalDiskConfig",
+    "MirrorConfig",
+    "S3Config",
     "SourceConfig",
+    "StoreConfig",
     "TableName",
     "TablePattern",
     "TableRule",

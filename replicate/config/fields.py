@@ -145,6 +145,19 @@ def _whole_number(low: int, high: int) -> Callable[[object], int]:
     return check
 
 
+def one_of(*texts: str) -> Callable[[object], str]:
+    """Takes one of `texts` and nothing else."""
+
+    def check(value: object) -> str:
+        if isinstance(value, Unjudged):
+            return texts[0]
+        if not isinstance(value, str) or value not in texts:
+            raise unexpected(" or ".join(texts), value)
+        return str(value)
+
+    return check
+
+
 def _size(value: object) -> int:
     if isinstance(value, Unjudged):
         return MIN_CHUNK_SIZE
@@ -202,6 +215,14 @@ WebAddress = Annotated[
 Switch = Annotated[bool, BeforeValidator(_switch), SWITCH_SCHEMA]
 
 Jobs = Annotated[int, BeforeValidator(_whole_number(1, 64)), WithJsonSchema(_number_schema(1, 64))]
+
+Attempts = Annotated[
+    int, BeforeValidator(_whole_number(1, 100)), WithJsonSchema(_number_schema(1, 100))
+]
+
+Seconds = Annotated[
+    int, BeforeValidator(_whole_number(1, 3600)), WithJsonSchema(_number_schema(1, 3600))
+]
 
 Level = Annotated[int, BeforeValidator(_whole_number(1, 19)), WithJsonSchema(_number_schema(1, 19))]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from replicate.config.document import Document, read_document
-from replicate.config.environment import Unjudged, expand_sections
+from replicate.config.environment import FromEnvironment, Unjudged, expand_sections
 from replicate.config.exposure import exposure_warnings
 from replicate.config.models import Config
 from replicate.config.problems import describe
@@ -20,6 +21,9 @@ SECTIONS = tuple(Config.model_fields)
 """Every top-level key of the file."""
 
 _REQUIRED = ("source", "datastore", "destination")
+
+_EXAMPLE = "add one; conf.yaml.example shows all that it can hold"
+_MISSING = {"datastore": f"{_EXAMPLE}, or set S3_BUCKET and the variables of AWS"}
 
 
 def load_config(
@@ -37,6 +41,9 @@ def load_config(
 
     Raises `ConfigError` for the first thing in the file that is wrong. Relative paths in it are
     left as they are: they mean the directory that the program runs in.
+
+    A file without the section `datastore` does with the variable S3_BUCKET, and S3_PREFIX if it
+    is set: that bucket, with the credentials that the usual places hold.
     """
     unknown = set(sections).difference(SECTIONS)
     if unknown:
@@ -71,6 +78,7 @@ def _examine(
     positions = document.positions
     data, unset = expand_sections(document.data, asked, environ, positions)
     problems = [*document.problems, *unset, *check_rules(data, positions)]
+    _take_bucket_from_environment(data, asked, environ)
     source = data.get("source")
     if "source" not in asked and isinstance(source, dict):
         # A source that nobody opens may do without: the rows may come from elsewhere.
@@ -82,17 +90,26 @@ def _examine(
         problems += describe(failure, positions, document.broken)
     problems.sort(key=lambda problem: problem.line or 0)
     problems += [
-        positions.error(
-            None, f"no `{name}` section", "add one; conf.yaml.example shows all that it can hold"
-        )
+        positions.error(None, f"no `{name}` section", _MISSING.get(name, _EXAMPLE))
         for name in _REQUIRED
-        if name in asked and document.data.get(name) is None and name not in document.broken
+        if name in asked and data.get(name) is None and name not in document.broken
     ]
     if config is None or problems:
         return None, problems
     config = config.model_copy(update={name: None for name in SECTIONS if name not in asked})
     config.locate(positions, _present(document), exposure_warnings(document))
     return config, []
+
+
+def _take_bucket_from_environment(
+    data: dict[str, Any], asked: frozenset[str], environ: Mapping[str, str]
+) -> None:
+    bucket = environ.get("S3_BUCKET")
+    if "datastore" in asked and data.get("datastore") is None and bucket:
+        aws = {"bucket": FromEnvironment(bucket)}
+        if prefix := environ.get("S3_PREFIX"):
+            aws["prefix"] = FromEnvironment(prefix)
+        data["datastore"] = {"aws": aws}
 
 
 def _present(document: Document) -> frozenset[str]:

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PrivateAttr,
-    Tag,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag
 
+from replicate.config.datastores import DatastoreConfig
 from replicate.config.environment import Unjudged
 from replicate.config.fields import (
     MIB,
@@ -23,7 +15,6 @@ from replicate.config.fields import (
     FilledText,
     Jobs,
     Level,
-    OptionalSecret,
     OptionalText,
     Percent,
     Secret,
@@ -31,11 +22,11 @@ from replicate.config.fields import (
     Switch,
     Text,
     TransformerName,
-    WebAddress,
     parse_switch,
     unexpected,
     wrong,
 )
+from replicate.config.mapping import FORMS, ConfigModel, form
 from replicate.config.positions import Positions
 from replicate.errors import ConfigError
 
@@ -52,19 +43,6 @@ PROTECTED_NAMES = (
     "*-production",
     "*_production",
 )
-
-
-class ConfigModel(BaseModel):
-    """A mapping of the file. Unknown keys are refused, and no error shows what was given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_blank_for_absent(cls, data: object) -> object:
-        if not isinstance(data, dict):
-            return data
-        return {k: v for k, v in data.items() if v is not None or k not in cls.model_fields}
 
 
 class TableName(ConfigModel):
@@ -142,7 +120,6 @@ class DatabaseSubset(TableName):
 
 
 _COMPRESSION = "true, false or {level: 1..19}"
-_ENDPOINT = "default or {custom: https://address}"
 
 
 def _check_compression(value: object) -> object:
@@ -153,38 +130,10 @@ def _check_compression(value: object) -> object:
     return parse_switch(value, _COMPRESSION)
 
 
-def _check_endpoint(value: object) -> object:
-    if isinstance(value, dict | CustomEndpoint):
-        return value
-    if isinstance(value, Unjudged) or value == "default":
-        return "default"
-    raise unexpected(_ENDPOINT, value)
-
-
-FORMS = ("<scalar>", "<mapping>")
-"""Where a key takes either, what pydantic puts into the place of an error to tell them apart."""
-
-
-def _form(value: object) -> str:
-    return FORMS[isinstance(value, dict | BaseModel)]
-
-
-class CustomEndpoint(ConfigModel):
-    """The address of a service that speaks the same protocol."""
-
-    custom: WebAddress = Field(description="Such as http://localhost:9000.")
-
-
 Compression = Annotated[
     Annotated[bool, SWITCH_SCHEMA, Tag(FORMS[0])] | Annotated[CompressionLevel, Tag(FORMS[1])],
-    Discriminator(_form),
+    Discriminator(form),
     BeforeValidator(_check_compression),
-]
-
-Endpoint = Annotated[
-    Annotated[Literal["default"], Tag(FORMS[0])] | Annotated[CustomEndpoint, Tag(FORMS[1])],
-    Discriminator(_form),
-    BeforeValidator(_check_endpoint),
 ]
 
 
@@ -242,98 +191,6 @@ class SourceConfig(ConfigModel):
         if isinstance(self.compression, CompressionLevel):
             return self.compression.level
         return DEFAULT_LEVEL if self.compression else None
-
-
-class AwsCredentials(ConfigModel):
-    """Access keys. Without them the usual places are searched (profile, environment, role)."""
-
-    access_key_id: Secret = Field(description="The access key's id.")
-    secret_access_key: Secret = Field(description="The access key itself.")
-    session_token: OptionalSecret = Field(
-        default=None, description="The token that comes with temporary keys."
-    )
-
-
-class AwsConfig(ConfigModel):
-    """A bucket in S3, or in a service that speaks its protocol."""
-
-    bucket: FilledText = Field(description="The bucket's name.")
-    region: OptionalText = Field(default=None, description="Such as us-east-2.")
-    profile: OptionalText = Field(default=None, description="A profile of ~/.aws/config.")
-    credentials: AwsCredentials | None = Field(
-        default=None, description="Access keys, if they are not to be found elsewhere."
-    )
-    endpoint: Endpoint = Field(
-        default="default", description=f"Where another service is meant: {_ENDPOINT}."
-    )
-
-    @property
-    def endpoint_url(self) -> str | None:
-        """The address of the service, or None for Amazon's own."""
-        return self.endpoint.custom if isinstance(self.endpoint, CustomEndpoint) else None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_keys_outside_credentials(cls, data: object) -> object:
-        # Where Replibyte's older files have them.
-        if not isinstance(data, dict) or data.get("credentials") is not None:
-            return data
-        keys = {key: data[key] for key in AwsCredentials.model_fields if key in data}
-        rest = {key: value for key, value in data.items() if key not in keys}
-        return {**rest, "credentials": keys} if keys else data
-
-
-class GcpConfig(ConfigModel):
-    """A bucket in Google Cloud Storage."""
-
-    bucket: FilledText = Field(description="The bucket's name.")
-    region: OptionalText = Field(default=None, description="Such as us-west1.")
-    access_key: OptionalSecret = Field(default=None, description="The id of an HMAC key.")
-    secret: OptionalSecret = Field(default=None, description="The HMAC key itself.")
-    endpoint: Endpoint = Field(
-        default="default", description=f"Where another service is meant: {_ENDPOINT}."
-    )
-
-    @property
-    def endpoint_url(self) -> str | None:
-        """The address of the service, or None for Google's own."""
-        return self.endpoint.custom if isinstance(self.endpoint, CustomEndpoint) else None
-
-    @model_validator(mode="after")
-    def _check_keys(self) -> GcpConfig:
-        if (self.access_key is None) != (self.secret is None):
-            raise wrong("`access_key` and `secret` belong together: give both or neither")
-        return self
-
-
-class LocalDiskConfig(ConfigModel):
-    """A directory of this machine."""
-
-    dir: FilledText = Field(description="The directory, from where the program is run.")
-
-
-class DatastoreConfig(ConfigModel):
-    """Where dumps are kept: exactly one of these."""
-
-    aws: AwsConfig | None = Field(default=None, description="Amazon S3, MinIO and the like.")
-    gcp: GcpConfig | None = Field(default=None, description="Google Cloud Storage.")
-    local_disk: LocalDiskConfig | None = Field(default=None, description="A local directory.")
-
-    @model_validator(mode="after")
-    def _check_one(self) -> DatastoreConfig:
-        kinds = ", ".join(DatastoreConfig.model_fields)
-        given = [name for name in DatastoreConfig.model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise wrong(f"expected exactly one of {kinds}, found {found}")
-        return self
-
-    @property
-    def kind(self) -> Literal["aws", "gcp", "local_disk"]:
-        """Which of them it is."""
-        if self.aws is not None:
-            return "aws"
-        return "gcp" if self.gcp is not None else "local_disk"
 
 
 class DestinationConfig(ConfigModel):

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from replicate.config.fields import kind_of
-from replicate.config.models import FORMS, Config
+from replicate.config.mapping import FORMS
+from replicate.config.models import Config
 from replicate.config.positions import STRANGE_KEY, Positions, join, join_all, shown
 from replicate.errors import ConfigError
 

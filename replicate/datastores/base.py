@@ -8,13 +8,13 @@ has to pass, and that `replicate datastore check` runs against a user's own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal, Protocol, runtime_checkable
 
-from replicate.errors import UsageError
+from replicate.errors import TooLargeError, UsageError
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\Z")
 MAX_KEY_LENGTH = 512
@@ -86,10 +86,13 @@ class Datastore(Protocol):
         """
         ...
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         """The object, or its bytes from `byte_range[0]` up to, not including, `byte_range[1]`.
 
-        A range that reaches past the end is a `DatastoreError`, never a short answer.
+        A range that reaches past the end is a `DatastoreError`, never a short answer. Where the
+        object, or the range, has more than `max_size` bytes it is not read: `TooLargeError`.
         """
         ...
 
@@ -110,6 +113,56 @@ class Datastore(Protocol):
 
 
 @runtime_checkable
+class HasCopies(Protocol):
+    """A store made of several that hold the same: any copy will do, if its bytes are right."""
+
+    @property
+    def copies(self) -> Sequence[Datastore]:
+        """In the order of preference."""
+        ...
+
+    def settle(self, prefix: str, sizes: Mapping[str, int]) -> None:
+        """Make sure of what was put below `prefix`: `sizes` has the bytes of each key.
+
+        A copy that has to be complete and isn't is a `ConflictError`. One that may lag behind is
+        put to no more, so that it never holds the name of what it doesn't hold in full.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsVersions(Protocol):
+    """A store that may keep what was deleted or overwritten."""
+
+    def remains(self) -> str | None:
+        """A sentence on what a delete leaves behind, and how it goes; None where it is nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a store says of itself in a check; `ok` None where it can't tell.
+
+    `consequence` says what follows for the user.
+    """
+
+    name: str
+    ok: bool | None
+    detail: str
+    consequence: str
+    hint: str | None = None
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """A store that can be asked for more than its objects: where it is, what it keeps, and so on."""
+
+    def examine(self, prefix: str) -> Iterator[Finding]:
+        """What can be found out, one by one. May write below `prefix`, which the caller clears."""
+        ...
+
+
+@runtime_checkable
 class HasLeftovers(Protocol):
     """A store in which a killed process may leave things behind that no listing shows."""
 
@@ -119,6 +172,11 @@ class HasLeftovers(Protocol):
         With `dry_run` they are counted and stay. Never touches an object.
         """
         ...
+
+
+def too_large(key: str, size: int, max_size: int) -> TooLargeError:
+    """What `get` raises where there is more than was asked for at most."""
+    return TooLargeError(f"{key} is {size} bytes long, where {max_size} are the limit")
 
 
 def is_key(text: str) -> bool:

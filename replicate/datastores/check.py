@@ -93,7 +93,7 @@ _TOPICS = (
     ),
     _Topic(
         "ranges",
-        ("ranges", "range past the end"),
+        ("ranges", "range past the end", "no more than allowed"),
         "parts of objects can be read",
         "parts of objects can't be relied on",
     ),
@@ -306,8 +306,10 @@ class _Recorder:
             self.put_keys.discard(key)
             raise
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
-        return self._inner.get(key, byte_range=byte_range)
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
+        return self._inner.get(key, byte_range=byte_range, max_size=max_size)
 
     def stat(self, key: str) -> ObjectInfo:
         return self._inner.stat(key)

@@ -23,6 +23,7 @@ from replicate.errors import (
     DatastoreError,
     NotFoundError,
     ReplicateError,
+    TooLargeError,
     UsageError,
 )
 
@@ -104,6 +105,19 @@ def range_past_end(store: Datastore, prefix: str) -> None:
             store.get(key, byte_range=byte_range)
     with _refused(NotFoundError, "a range of a missing key"):
         store.get(f"{prefix}missing", byte_range=(0, 1))
+
+
+def bounded(store: Datastore, prefix: str) -> None:
+    key = f"{prefix}object"
+    data = _noise(1_000)
+    store.put(key, data)
+    _expect(store.get(key, max_size=1_000) == data, "an object of the size allowed is refused")
+    part = store.get(key, byte_range=(10, 20), max_size=10)
+    _expect(part == data[10:20], "a range of the size allowed is refused")
+    with _refused(TooLargeError, "an object that is larger than allowed"):
+        store.get(key, max_size=999)
+    with _refused(TooLargeError, "a range that is larger than allowed"):
+        store.get(key, byte_range=(10, 20), max_size=9)
 
 
 def list_order(store: Datastore, prefix: str) -> None:
@@ -303,6 +317,7 @@ CASES = (
     Case("missing keys", missing),
     Case("ranges", ranges),
     Case("range past the end", range_past_end),
+    Case("no more than allowed", bounded),
     Case("order of a listing", list_order),
     Case("prefix of a listing", list_prefix),
     Case("more than a page of objects", many_objects, heavy=True),

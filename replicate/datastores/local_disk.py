@@ -29,6 +29,7 @@ from replicate.datastores.base import (
     Replace,
     check_key,
     is_key,
+    too_large,
 )
 from replicate.errors import (
     ConflictError,
@@ -232,8 +233,10 @@ class LocalDisk:
 
     # Reading
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
-        """See `Datastore.get`. All of an object is read at once: `stat` tells its size before."""
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
+        """See `Datastore.get`. All of an object is read at once."""
         *folders, name = check_key(key).split("/")
         # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -248,6 +251,8 @@ class LocalDisk:
                     raise DatastoreError(
                         f"bytes {start} to {end} were asked of {key}, which has {size}"
                     )
+                if max_size is not None and end - start > max_size:
+                    raise too_large(key, end - start, max_size)
                 data = posix.read_exactly(descriptor, start, end - start)
             except MemoryError as error:
                 raise DatastoreError(f"{key} is too large to be read at once") from error

@@ -35,6 +35,9 @@ def _unsupported(name: str) -> Callable[[Any], NoReturn]:
 _OPENERS: dict[str, Callable[[Any], Datastore]] = {
     "aws": _unsupported("aws"),
     "gcp": _unsupported("gcp"),
+    "gcs": _unsupported("gcs"),
+    "azure": _unsupported("azure"),
+    "mirrors": _unsupported("mirrors"),
     "local_disk": lambda section: LocalDisk(section.dir),
 }
 
@@ -51,7 +54,7 @@ def open_datastore(config: DatastoreConfig) -> Datastore:
     if it isn't there.
     """
     for name, opener in _OPENERS.items():
-        section = getattr(config, name)
+        section = getattr(config, name, None)
         if section is not None:
             return opener(section)
     raise UsageError(

@@ -28,7 +28,7 @@ from replicate.dumps.manifest import (
     manifest_of,
 )
 from replicate.dumps.names import LATEST, check_dump_name
-from replicate.dumps.objects import get_bounded, put_once
+from replicate.dumps.objects import CheckedT, get_checked, put_once
 from replicate.dumps.orphans import find_orphans
 from replicate.dumps.retention import newest_first
 from replicate.errors import (
@@ -36,6 +36,7 @@ from replicate.errors import (
     CorruptError,
     NotFoundError,
     ReplicateError,
+    TooLargeError,
 )
 
 READERS = 8
@@ -150,9 +151,7 @@ class Catalog:
         """None for a manifest that was deleted since it was listed."""
         name, info = pair
         try:
-            if info.size > MAX_MANIFEST:
-                raise _too_large(name, info.size)
-            return Entry(info.version, decode_header(self._store.get(info.key), name))
+            return Entry(info.version, self._decoded(name, lambda data: decode_header(data, name)))
         except NotFoundError:
             return None
         except (CorruptError, UnsupportedFormatError) as error:
@@ -172,14 +171,14 @@ class Catalog:
                     hint="make one with `replicate dump create`",
                 )
             value = headers[0].name
-        return decode_header(self._get(check_dump_name(value)), value)
+        return self._header(check_dump_name(value))
 
     def read(self, header: Header, key: bytes | None) -> Manifest:
         """The whole manifest of the dump with this header; `key` is its data key.
 
         Raises `CorruptError` also where the manifest isn't the one that `header` was read from.
         """
-        manifest = decode(self._get(header.name), header.name, key)
+        manifest = self._get(header.name, lambda data: decode(data, header.name, key))
         if manifest.header != header:
             raise CorruptError(
                 f"{manifest_of(header.name)} is not the one that was listed: the dump was replaced "
@@ -188,15 +187,24 @@ class Catalog:
             )
         return manifest
 
-    def _get(self, name: str) -> bytes:
+    def _header(self, name: str) -> Header:
+        return self._get(name, lambda data: decode_header(data, name))
+
+    def _get(self, name: str, check: Callable[[bytes], CheckedT]) -> CheckedT:
         try:
-            return get_bounded(self._store, manifest_key(name), MAX_MANIFEST, manifest_of(name))
+            return self._decoded(name, check)
         except NotFoundError as error:
             near = difflib.get_close_matches(name, [*self._listing(), LATEST], n=1)
             raise NotFoundError(
                 f"there is no dump named {name} in {self._store.location}",
                 hint=f"did you mean {near[0]}?" if near else "`replicate dump list` names them all",
             ) from error
+
+    def _decoded(self, name: str, check: Callable[[bytes], CheckedT]) -> CheckedT:
+        try:
+            return get_checked(self._store, manifest_key(name), check, max_size=MAX_MANIFEST)
+        except TooLargeError as error:
+            raise CorruptError(f"{manifest_of(name)} can't be one: {error.message}") from error
 
     # Adding
 
@@ -253,7 +261,7 @@ class Catalog:
 
     def _run_of(self, name: str) -> str | CorruptError:
         try:
-            return decode_header(self._get(name), name).run_id
+            return self._header(name).run_id
         except CorruptError as error:
             return error
 
@@ -290,9 +298,3 @@ class Catalog:
             now=now or datetime.now(UTC),
             listed_runs=lambda: {header.run_id for header in self.headers()},
         )
-
-
-def _too_large(name: str, size: int) -> CorruptError:
-    return CorruptError(
-        f"{manifest_of(name)} is {size} bytes long, where {MAX_MANIFEST} are the limit"
-    )

@@ -25,7 +25,13 @@ from replicate.dumps.layout import INDEX_KEY, KEY_ID, RUN_ID
 from replicate.dumps.names import is_dump_name
 from replicate.dumps.objects import is_atomic
 from replicate.dumps.records import Encryption, Header, Totals
-from replicate.errors import ConflictError, CorruptError, NotFoundError, ReplicateError
+from replicate.errors import (
+    ConflictError,
+    CorruptError,
+    NotFoundError,
+    ReplicateError,
+    TooLargeError,
+)
 
 MAX_INDEX = 64 * 1024 * 1024
 """Bytes that an index may have; a store with more dumps than fit goes without."""
@@ -66,20 +72,20 @@ def load(store: Datastore) -> Index:
     try:
         # Asked for before the bytes: if it changes in between, the old version makes a later
         # compare-and-swap fail, which is what should happen.
-        info = store.stat(INDEX_KEY)
-        if info.size > MAX_INDEX:
-            return Index(version=info.version, damage=f"{WHAT} is larger than {MAX_INDEX} bytes")
-        data = store.get(INDEX_KEY)
+        version = store.stat(INDEX_KEY).version
+        data = store.get(INDEX_KEY, max_size=MAX_INDEX)
     except NotFoundError:
         return Index()
+    except TooLargeError as error:
+        return Index(version=version, damage=f"{WHAT} can't be one: {error.message}")
     except CorruptError as error:
         return Index(damage=error.message, foreign=True)
     try:
-        return Index(decode(data), info.version)
+        return Index(decode(data), version)
     except UnsupportedFormatError:
-        return Index(version=info.version, foreign=True)
+        return Index(version=version, foreign=True)
     except CorruptError as error:
-        return Index(version=info.version, damage=error.message)
+        return Index(version=version, damage=error.message)
 
 
 def save(store: Datastore, found: Index, entries: Mapping[str, Entry]) -> None:

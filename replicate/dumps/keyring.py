@@ -12,12 +12,13 @@ from replicate.crypto import keys
 from replicate.datastores.base import Datastore
 from replicate.dumps.documents import explained
 from replicate.dumps.layout import SLOTS, slot_key, slot_of
-from replicate.dumps.objects import put_once
+from replicate.dumps.objects import get_checked, put_once
 from replicate.dumps.records import Encryption, Header
 from replicate.errors import (
     CorruptError,
     NotFoundError,
     ReplicateError,
+    TooLargeError,
     WrongKeyError,
 )
 
@@ -153,13 +154,17 @@ class KeyRing:
 
     def _read(self, key_id: str) -> keys.PassphraseSlot:
         key = slot_key(key_id)
-        if self._store.stat(key).size > MAX_SLOT:
-            raise CorruptError(f"the key slot {key} has extra bytes: it is larger than any slot")
-        data = self._store.get(key)
+
+        def slot(data: bytes) -> keys.PassphraseSlot:
+            try:
+                return keys.PassphraseSlot.from_json(data, key_id)
+            except CorruptError as error:
+                raise explained(error, data, f"the key slot {key}") from error
+
         try:
-            return keys.PassphraseSlot.from_json(data, key_id)
-        except CorruptError as error:
-            raise explained(error, data, f"the key slot {key}") from error
+            return get_checked(self._store, key, slot, max_size=MAX_SLOT)
+        except TooLargeError as error:
+            raise CorruptError(f"the key slot {key} has extra bytes: {error.message}") from error
 
     def _create(self, passphrase: str) -> tuple[str, bytes]:
         repository_key = keys.random_key()

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from replicate.datastores.base import ConditionalWrites, Datastore, ObjectInfo
-from replicate.errors import ConflictError, CorruptError, NotFoundError
+from collections.abc import Callable
+from typing import TypeVar
+
+from replicate.datastores.base import ConditionalWrites, Datastore, HasCopies, ObjectInfo
+from replicate.errors import (
+    ConflictError,
+    CorruptError,
+    DatastoreError,
+    NotFoundError,
+    ReplicateError,
+    TooLargeError,
+)
+
+CheckedT = TypeVar("CheckedT")
 
 
 def is_atomic(store: Datastore) -> bool:
@@ -38,17 +50,36 @@ def put_once(store: Datastore, key: str, data: bytes) -> ObjectInfo:
 
 def _holds(store: Datastore, key: str, data: bytes) -> bool:
     try:
-        return store.stat(key).size == len(data) and store.get(key) == data
+        return store.get(key, max_size=len(data)) == data
     except (NotFoundError, CorruptError):
-        return False  # gone since, or no object at all, such as a link
+        return False  # gone since, longer, or no object at all, such as a link
 
 
-def get_bounded(store: Datastore, key: str, max_size: int, what: str) -> bytes:
-    """An object of at most `max_size` bytes, its size asked for before it is read.
+def get_checked(
+    store: Datastore, key: str, check: Callable[[bytes], CheckedT], *, max_size: int
+) -> CheckedT:
+    """What `check` makes of the object: of the first copy whose bytes it accepts.
 
-    Raises `CorruptError` for a larger one, `NotFoundError` as the store does.
+    `check` raises `CorruptError` for bytes that are not what they should be. They are then fetched
+    once more, since they may have suffered on the way; then from the next copy, if the store has
+    several. Raises `NotFoundError` only where no copy has the object; otherwise what was wrong
+    with the first one that has it, or may have it.
     """
-    info = store.stat(key)
-    if info.size > max_size:
-        raise CorruptError(f"{what} is {info.size} bytes long, where {max_size} are the limit")
-    return store.get(key)
+    failures: list[ReplicateError] = []
+    for copy in store.copies if isinstance(store, HasCopies) else [store]:
+        try:
+            return _fetched_twice(copy, key, check, max_size)
+        except (NotFoundError, CorruptError, DatastoreError) as error:
+            failures.append(error)
+    raise next((e for e in failures if not isinstance(e, NotFoundError)), failures[0])
+
+
+def _fetched_twice(
+    store: Datastore, key: str, check: Callable[[bytes], CheckedT], max_size: int
+) -> CheckedT:
+    try:
+        return check(store.get(key, max_size=max_size))
+    except TooLargeError:
+        raise
+    except CorruptError:
+        return check(store.get(key, max_size=max_size))

@@ -10,9 +10,9 @@ from replicate.datastores.base import Datastore, ObjectInfo
 from replicate.dumps.layout import CHUNKS, MANIFESTS, dump_of, run_of
 from replicate.dumps.manifest import (
     MAX_MANIFEST,
-    manifest_of,
     run_id_of,
 )
+from replicate.dumps.objects import get_checked
 from replicate.errors import CorruptError, NotFoundError
 
 _READERS = 8
@@ -56,9 +56,9 @@ def _named_runs(store: Datastore) -> set[str]:
 
 def _named_run(store: Datastore, name: str, info: ObjectInfo) -> str | None:
     try:
-        if info.size > MAX_MANIFEST:
-            raise CorruptError(f"{manifest_of(name)} is larger than {MAX_MANIFEST} bytes")
-        return run_id_of(store.get(info.key), name)
+        return get_checked(
+            store, info.key, lambda data: run_id_of(data, name), max_size=MAX_MANIFEST
+        )
     except NotFoundError:
         return None  # deleted since it was listed
     except CorruptError as error:

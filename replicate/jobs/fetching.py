@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from replicate.datastores.base import Datastore
 from replicate.dumps.chunks import ChunkFormat, chunk_key, open_chunk
 from replicate.dumps.manifest import ChunkRecord
-from replicate.errors import CorruptError, NotFoundError
+from replicate.dumps.objects import get_checked
+from replicate.errors import CorruptError, NotFoundError, TooLargeError
 
 AHEAD = 2
 """Chunks fetched and opened while one is being used: hides latency, bounds memory."""
@@ -19,17 +21,13 @@ def fetch_chunk(store: Datastore, fmt: ChunkFormat, record: ChunkRecord) -> byte
     """The plain bytes of one chunk. Raises `CorruptError` unless every stored byte is right."""
     key = chunk_key(fmt, record.number)
     try:
-        # Asked first, so that no more is read than the manifest vouches for.
-        size = store.stat(key).size
-        if size > record.stored_size:
-            raise CorruptError(
-                f"the chunk {key} has extra bytes: {size} bytes, where the manifest says "
-                f"{record.stored_size}"
-            )
-        stored = store.get(key)
+        return get_checked(
+            store, key, partial(open_chunk, fmt, record), max_size=record.stored_size
+        )
+    except TooLargeError as error:
+        raise CorruptError(f"the chunk {key} has extra bytes: {error.message}") from error
     except NotFoundError as error:
         raise CorruptError(f"the chunk {key} is missing from {store.location}") from error
-    return open_chunk(fmt, record, stored)
 
 
 def fetch_chunks(

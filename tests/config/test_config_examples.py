@@ -29,6 +29,7 @@ OTHERS = {
     "AWS_SECRET_ACCESS_KEY": "b",
     "GS_ACCESS_KEY": "c",
     "GS_SECRET": "d",
+    "AZURE_KEY": "e",
 }
 
 
@@ -86,7 +87,7 @@ def test_the_reference_has_every_key() -> None:
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}:", text)] == []
 
 
-@pytest.mark.parametrize("store", ["aws", "gcp"])
+@pytest.mark.parametrize("store", ["aws", "gcp", "gcs", "azure", "mirrors"])
 def test_the_datastores_that_the_reference_offers_load(store: str, tmp_path: Path) -> None:
     text = REFERENCE.read_text()
     start = text.index(f"  # {store}:")

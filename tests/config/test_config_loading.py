@@ -358,6 +358,8 @@ def test_aws(load: Load) -> None:
     assert aws is not None
     assert aws.credentials is not None
     assert (aws.bucket, aws.region, aws.profile) == ("b", None, "dev")
+    assert aws.credentials.access_key_id is not None
+    assert aws.credentials.secret_access_key is not None
     assert aws.credentials.access_key_id.get_secret_value() == "AKIA"
     assert aws.credentials.secret_access_key.get_secret_value() == "s3cr3t"
     assert aws.credentials.session_token is None

@@ -121,7 +121,9 @@ class _ListsWithFolderOrder(MemoryStore):
 
 
 class _CutsRanges(MemoryStore):
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         data = super().get(key)
         return data if byte_range is None else data[slice(*byte_range)]
 
@@ -129,23 +131,29 @@ class _CutsRanges(MemoryStore):
 class _RangesWithEnd(MemoryStore):
     """Counts the end in, as HTTP does."""
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         data = super().get(key)
         return data if byte_range is None else data[byte_range[0] : byte_range[1] + 1]
 
 
 class _MissingIsFailure(MemoryStore):
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         try:
-            return super().get(key, byte_range=byte_range)
+            return super().get(key, byte_range=byte_range, max_size=max_size)
         except NotFoundError as error:
             raise DatastoreError("not found") from error
 
 
 class _MissingIsEmpty(MemoryStore):
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         try:
-            return super().get(key, byte_range=byte_range)
+            return super().get(key, byte_range=byte_range, max_size=max_size)
         except NotFoundError:
             return b""
 
@@ -196,6 +204,17 @@ class _WrongSize(MemoryStore):
         return (dataclasses.replace(info, size=0) for info in super().list(prefix))
 
 
+class _HasNoBound(MemoryStore):
+    def get(
+        self,
+        key: str,
+        *,
+        byte_range: tuple[int, int] | None = None,
+        max_size: int | None = None,  # noqa: ARG002
+    ) -> bytes:
+        return super().get(key, byte_range=byte_range)
+
+
 class _TakesAnyKey(MemoryStore):
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         return super().put(check_key("x"), data, mode=mode) if key else super().put(key, data)
@@ -217,8 +236,10 @@ class _CutsLarge(MemoryStore):
 
 
 class _SpoilsLarge(MemoryStore):
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
-        data = super().get(key, byte_range=byte_range)
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
+        data = super().get(key, byte_range=byte_range, max_size=max_size)
         return data if len(data) < 1 << 20 else data[:-1] + bytes([data[-1] ^ 1])
 
 
@@ -233,6 +254,7 @@ _BROKEN: list[tuple[Callable[[], Datastore], tuple[str, ...]]] = [
     (_ListsWithFolderOrder, ("order of a listing",)),
     (_CutsRanges, ("range past the end",)),
     (_RangesWithEnd, ("ranges",)),
+    (_HasNoBound, ("no more than allowed",)),
     (_MissingIsFailure, ("missing keys", "delete", "range past the end")),
     (_MissingIsEmpty, ("missing keys", "delete")),
     (_DeletesByPrefix, ("delete",)),

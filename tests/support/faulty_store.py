@@ -134,10 +134,12 @@ class FaultyStore:
         _raise_after(fault)
         return info
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         fault = self._call("get", key)
         _raise_before(fault)
-        data = self.inner.get(key, byte_range=byte_range)
+        data = self.inner.get(key, byte_range=byte_range, max_size=max_size)
         _raise_after(fault)
         return _damaged(fault, data) if fault else data
 

@@ -14,6 +14,7 @@ from replicate.datastores.base import (
     PutMode,
     Replace,
     check_key,
+    too_large,
 )
 from replicate.errors import ConflictError, DatastoreError, NotFoundError
 
@@ -46,13 +47,15 @@ class MemoryStore:
         if isinstance(mode, Replace) and (not found or found[1].version != mode.version):
             raise ConflictError(f"{key} was changed by somebody else")
 
-    def get(self, key: str, *, byte_range: tuple[int, int] | None = None) -> bytes:
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
         body = self._find(key)[0]
-        if byte_range is None:
-            return body
-        start, end = byte_range
+        start, end = byte_range or (0, len(body))
         if not 0 <= start <= end <= len(body):
             raise DatastoreError(f"bytes {start} to {end} were asked of {key}")
+        if max_size is not None and end - start > max_size:
+            raise too_large(key, end - start, max_size)
         return body[start:end]
 
     def stat(self, key: str) -> ObjectInfo:
