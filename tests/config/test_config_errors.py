@@ -280,14 +280,18 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
         # What has to fit together.
         (
             "datastore: {}\n",
-            "1: datastore: expected exactly one of aws, gcp, gcs, azure, local_disk, mirrors, "
-            "found none",
+            (
+                "1: datastore: expected exactly one of aws, gcp, gcs, azure, local_disk, mirrors, "
+                "found none"
+            ),
             None,
         ),
         (
             "datastore:\n  local_disk: {dir: a}\n  gcp: {bucket: b}\n",
-            "1: datastore: expected exactly one of aws, gcp, gcs, azure, local_disk, mirrors, "
-            "found gcp and local_disk",
+            (
+                "1: datastore: expected exactly one of aws, gcp, gcs, azure, local_disk, mirrors, "
+                "found gcp and local_disk"
+            ),
             None,
         ),
         (
