@@ -10,6 +10,7 @@ import pytest
 
 from replicate.config import check_config, load_config
 from replicate.config.json_schema import config_schema
+from replicate.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "conf.yaml.example"
@@ -23,6 +24,9 @@ ENVIRON = {
     "S3_REGION": "us-east-2",
     "S3_ACCESS_KEY_ID": "id",
     "S3_SECRET_ACCESS_KEY": "key",
+    "S3_BUCKET_PREFIX": "dumps-",
+    "S3_ENDPOINT": "https://storage.example.com",
+    "ORG": "acme",
 }
 OTHERS = {
     "AWS_ACCESS_KEY_ID": "a",
@@ -42,6 +46,10 @@ def test_there_are_examples() -> None:
         "replibyte-postgres",
         "ci",
         "local-directory",
+        "environment-only",
+        "bucket-per-organisation",
+        "mirrors",
+        "private-service",
     }
 
 
@@ -49,10 +57,32 @@ def test_there_are_examples() -> None:
 def test_an_example_loads_and_says_for_whom_it_is(path: Path) -> None:
     assert path.read_text().startswith("# For ")
     assert check_config(path, environ=ENVIRON) == []
-    config = load_config(
-        path, sections=load_config(path, sections=(), environ={}).sections, environ=ENVIRON
-    )
+    sections = {"datastore", *load_config(path, sections=(), environ={}).sections}
+    assert load_config(path, sections=sections, environ=ENVIRON).datastore is not None
+
+
+def test_a_bucket_of_the_environment() -> None:
+    path = ROOT / "examples" / "environment-only.yaml"
+    environ = {"S3_BUCKET": "b$1", "S3_PREFIX": "/team/a/"}
+    config = load_config(path, sections=["datastore"], environ=environ)
     assert config.datastore is not None
+    assert config.datastore.aws is not None
+    assert (config.datastore.aws.bucket, config.datastore.aws.prefix) == ("b$1", "team/a")
+    for nothing in ({}, {"S3_BUCKET": ""}, {"S3_PREFIX": "x"}):
+        with pytest.raises(ConfigError, match="no `datastore` section") as caught:
+            load_config(path, sections=["datastore"], environ=nothing)
+        assert "S3_BUCKET" in (caught.value.hint or "")
+    with pytest.raises(ConfigError, match=r"datastore\.aws\.prefix"):
+        load_config(path, sections=["datastore"], environ={**environ, "S3_PREFIX": "../x"})
+
+
+def test_a_bucket_for_each_organisation() -> None:
+    path = ROOT / "examples" / "bucket-per-organisation.yaml"
+    config = load_config(path, sections=["datastore"], environ=ENVIRON)
+    assert config.datastore is not None
+    assert config.datastore.aws is not None
+    assert config.datastore.aws.bucket == "dumps-acme"
+    assert config.datastore.aws.create_bucket
 
 
 def test_the_pipeline_example_needs_only_its_keys() -> None:
