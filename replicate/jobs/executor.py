@@ -84,8 +84,11 @@ class Processes:
         """
         processes = cls()
         if sys.platform == "linux" and threading.active_count() == 1:
-            gc.freeze()  # the collector would touch, and so copy, all that the processes share
-            processes._add(count, multiprocessing.get_context("fork"))
+            gc.freeze()  # in the new ones the collector would touch, and so copy, what is shared
+            try:
+                processes._add(count, multiprocessing.get_context("fork"))
+            finally:
+                gc.unfreeze()
         return processes
 
     @property
