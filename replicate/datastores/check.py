@@ -18,6 +18,7 @@ from replicate.datastores.base import (
     ConditionalWrites,
     Data,
     Datastore,
+    Examinable,
     ObjectInfo,
     PutMode,
     is_key,
@@ -27,6 +28,7 @@ from replicate.errors import ReplicateError, UsageError
 
 Status = Literal["passed", "failed", "skipped"]
 
+_STATUS: dict[bool | None, Status] = {True: "passed", False: "failed", None: "skipped"}
 _SKEW = timedelta(minutes=5)
 _SAMPLE = 1 << 20
 _REPEATS = 3
@@ -147,7 +149,8 @@ def check_datastore(
     `thorough` adds what takes long on a store far away: more than a page of objects, and an object
     of 32 MiB. `on_row` is called with each row as it is known.
     """
-    check = _Check(_Recorder(store), f"check/{secrets.token_hex(8)}/", on_row or _ignore)
+    prefix = f"check/{secrets.token_hex(8)}/"
+    check = _Check(_Recorder(store), store, prefix, on_row or _ignore)
     try:
         check.run(thorough=thorough)
     finally:
@@ -158,6 +161,7 @@ def check_datastore(
 @dataclass
 class _Check:
     store: _Recorder
+    inner: Datastore
     prefix: str
     on_row: Callable[[CheckRow], None]
     rows: list[CheckRow] = field(default_factory=list)
@@ -166,6 +170,7 @@ class _Check:
     def run(self, *, thorough: bool) -> None:
         if not self._row("reachable", self._reach, "the store answers", "nothing works"):
             return
+        self._examine()
         for topic in _TOPICS:
             cases = [_BY_NAME[name] for name in topic.cases]
             cases = [case for case in cases if thorough or not case.heavy]
@@ -223,6 +228,29 @@ class _Check:
         if found is not None:
             raise NonconformityError("a prefix made up for this check is not empty")
         return self.store.location
+
+    def _examine(self) -> None:
+        """What the store says of itself, if it says anything."""
+        if not isinstance(self.inner, Examinable):
+            return
+        started = time.perf_counter()
+        try:
+            for finding in self.inner.examine(self.prefix):
+                seconds, started = time.perf_counter() - started, time.perf_counter()
+                self._add(
+                    CheckRow(
+                        finding.name,
+                        _STATUS[finding.ok],
+                        finding.detail,
+                        seconds,
+                        finding.consequence,
+                        finding.hint,
+                    )
+                )
+        except ReplicateError as error:
+            seconds = time.perf_counter() - started
+            follows = "what else the store could tell is not known"
+            self._add(CheckRow("properties", "failed", error.message, seconds, follows, error.hint))
 
     def _run(self, cases: Iterable[Case]) -> str:
         names = []

@@ -50,10 +50,13 @@ def check(path: str | Path, *, warn: Callable[[str], None]) -> list[ReplicateErr
     return found
 
 
-def check_store(config: Config) -> CheckReport:
-    """Run the datastore's conformance checks against the configured one; leaves nothing behind."""
+def check_store(config: Config, *, thorough: bool = True) -> CheckReport:
+    """Run the datastore's conformance checks against the configured one; leaves nothing behind.
+
+    `thorough` puts more than a thousand objects, and a large one, which takes its time.
+    """
     with closing(open_datastore(needed(config.datastore, "datastore"))) as store:
-        return check_datastore(store)
+        return check_datastore(store, thorough=thorough)
 
 
 def _check_rules(config: Config) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from replicate.datastores.base import ConditionalWrites, Data, ObjectInfo, PutMode
+from replicate.datastores.base import ConditionalWrites, Data, Finding, ObjectInfo, PutMode
 from replicate.datastores.check import CheckReport, CheckRow, check_datastore
 from replicate.datastores.local_disk import LocalDisk
 from replicate.errors import DatastoreError
@@ -190,3 +190,42 @@ def test_clock_skew(skew: timedelta, words: str) -> None:
     row = _row(check_datastore(Skewed()), "clock")
     assert row.status == "failed"
     assert words in row.detail
+
+
+class _Tells(MemoryStore):
+    """Says three things of itself, and then what it is told to."""
+
+    def __init__(self, failure: DatastoreError | None = None) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def examine(self, prefix: str) -> Iterator[Finding]:
+        self.put(f"{prefix}tried", b"x")
+        yield Finding("credentials", True, "of somebody", "they are accepted")
+        yield Finding("versioning", None, "can't be asked", "deleted objects may be kept")
+        yield Finding("lifecycle", False, "objects expire", "dumps lose chunks", hint="end it")
+        if self.failure is not None:
+            raise self.failure
+
+
+def test_what_a_store_says_of_itself_is_reported() -> None:
+    store = _Tells()
+    report = check_datastore(store)
+    assert [row.name for row in report.rows][:5] == [
+        "reachable", "credentials", "versioning", "lifecycle", "write",
+    ]  # fmt: skip
+    statuses = _statuses(report)
+    assert [statuses[name] for name in ("credentials", "versioning", "lifecycle")] == [
+        "passed", "skipped", "failed",
+    ]  # fmt: skip
+    assert _row(report, "lifecycle").hint == "end it"
+    assert not report.ok
+    assert store.objects == {}
+
+
+def test_a_store_that_fails_to_say_it_is_checked_all_the_same() -> None:
+    report = check_datastore(_Tells(DatastoreError("no answer", hint="ask again")))
+    assert _row(report, "properties").status == "failed"
+    assert _row(report, "properties").detail == "no answer"
+    assert _statuses(report)["clean-up"] == "passed"
+    assert not report.ok
