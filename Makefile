@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AZURITE := tests/support/object_servers/azurite
 
 .PHONY: demo test lint types layers unit bench lock clean
 
@@ -38,10 +39,11 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements-dev.txt | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements-dev.txt $(AZURITE)/package-lock.json | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	npm ci --silent --no-audit --no-fund --prefix $(AZURITE)
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AZURITE)/node_modules build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,18 +7,24 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import command_line, postgresql_journey, row_engine, sqlite_journey
+from benchmarks import (
+    command_line,
+    datastore_journey,
+    postgresql_journey,
+    row_engine,
+    sqlite_journey,
+)
 from tests.support.postgres import available_versions
 
 MEGABYTE = 1_000_000
-ALL = ["engine", "sqlite", "postgresql", "memory", "commands"]
+ALL = ["engine", "sqlite", "postgresql", "datastores", "memory", "commands"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="*", default=ALL, help=f"of {', '.join(ALL)}; default: all")
     parser.add_argument(
-        "--size", type=int, help="MB of the database (default: SQLite 1000, PostgreSQL 2000)"
+        "--size", type=int, help="MB of the database (default: 1000, PostgreSQL 2000)"
     )
     parser.add_argument("--memory-size", type=int, default=4000, help="MB for the memory check")
     parser.add_argument("--rounds", type=int, default=3, help="repetitions; medians are shown")
@@ -50,6 +56,9 @@ def main() -> None:
             version=chosen.server,
             keep=chosen.keep,
             parts=chosen.only,
+        ),
+        "datastores": lambda f: datastore_journey.measure(
+            f, (chosen.size or 1000) * MEGABYTE, chosen.rounds
         ),
         "memory": lambda f: _show(sqlite_journey.memory(f, chosen.memory_size * MEGABYTE)),
         "commands": lambda f: _show(command_line.measure(f, chosen.dumps, chosen.rounds)),

@@ -1,63 +1,94 @@
-"""The datastores there are, by the name that each has in conf.yaml: one line a store."""
+"""The datastores there are, by the name that each has in conf.yaml: one function a store.
+
+A vendor's library is large: the module that needs it is imported when its store is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn, Protocol
+from contextlib import ExitStack, closing
+from typing import Any
 
+from replicate.config import (
+    AwsConfig,
+    AzureConfig,
+    DatastoreConfig,
+    GcpConfig,
+    GcsConfig,
+    LocalDiskConfig,
+    MirrorConfig,
+    StoreConfig,
+)
 from replicate.datastores.base import Datastore
-from replicate.datastores.local_disk import LocalDisk
 from replicate.errors import UsageError
 
-
-class DatastoreConfig(Protocol):
-    """The section `datastore` of conf.yaml: exactly one of these is set."""
-
-    @property
-    def aws(self) -> object | None: ...
-    @property
-    def gcp(self) -> object | None: ...
-    @property
-    def local_disk(self) -> object | None: ...
+Warn = Callable[[str], None]
 
 
-def _unsupported(name: str) -> Callable[[Any], NoReturn]:
-    def refuse(_: object) -> NoReturn:
-        raise UsageError(
-            f"the {name} datastore is not supported by this version yet",
-            hint="use local_disk, on a directory that you sync or mount",
-        )
+def _aws(section: AwsConfig, _: Warn) -> Datastore:
+    from replicate.datastores.retrying import Retrying
+    from replicate.datastores.s3.settings import S3Settings
+    from replicate.datastores.s3.store import S3Store
 
-    return refuse
+    return Retrying(S3Store(S3Settings.of_aws(section)), attempts=section.max_attempts)
 
 
-# A store whose vendor's library is large imports it in its own module, and that module in its line.
-_OPENERS: dict[str, Callable[[Any], Datastore]] = {
-    "aws": _unsupported("aws"),
-    "gcp": _unsupported("gcp"),
-    "gcs": _unsupported("gcs"),
-    "azure": _unsupported("azure"),
-    "mirrors": _unsupported("mirrors"),
-    "local_disk": lambda section: LocalDisk(section.dir),
+def _gcp(section: GcpConfig, _: Warn) -> Datastore:
+    from replicate.datastores.retrying import Retrying
+    from replicate.datastores.s3.settings import S3Settings
+    from replicate.datastores.s3.store import S3Store
+
+    return Retrying(S3Store(S3Settings.of_gcp(section)), attempts=section.max_attempts)
+
+
+def _gcs(section: GcsConfig, _: Warn) -> Datastore:
+    from replicate.datastores.gcs import GCSStore
+    from replicate.datastores.retrying import Retrying
+
+    return Retrying(GCSStore(section), attempts=section.max_attempts)
+
+
+def _azure(section: AzureConfig, _: Warn) -> Datastore:
+    from replicate.datastores.azure import AzureStore
+    from replicate.datastores.retrying import Retrying
+
+    return Retrying(AzureStore(section), attempts=section.max_attempts)
+
+
+def _local_disk(section: LocalDiskConfig, _: Warn) -> Datastore:
+    from replicate.datastores.local_disk import LocalDisk
+
+    return LocalDisk(section.dir)
+
+
+def _mirrors(sections: list[MirrorConfig], warn: Warn) -> Datastore:
+    from replicate.datastores.mirrored import Copy, Mirrored
+
+    with ExitStack() as opened:
+        copies = [
+            Copy(opened.enter_context(closing(open_datastore(s, warn=warn))), s.required)
+            for s in sections
+        ]
+        opened.pop_all()
+    return Mirrored(copies, warn=warn)
+
+
+_OPENERS: dict[str, Callable[[Any, Warn], Datastore]] = {
+    "aws": _aws,
+    "gcp": _gcp,
+    "gcs": _gcs,
+    "azure": _azure,
+    "local_disk": _local_disk,
+    "mirrors": _mirrors,
 }
 
 
-def names() -> tuple[str, ...]:
-    """What may stand below `datastore` in conf.yaml."""
-    return tuple(_OPENERS)
+def open_datastore(config: StoreConfig | DatastoreConfig, *, warn: Warn | None = None) -> Datastore:
+    """The store that `config` describes; `warn` hears what it can do without.
 
-
-def open_datastore(config: DatastoreConfig) -> Datastore:
-    """The store that `config` describes.
-
-    Raises `UsageError` for one that isn't supported or if none is set, and the errors of the store
-    if it isn't there.
+    No request is made yet, so that opening one takes no time and no network. Raises `UsageError`
+    for what can't be used: a library that is not installed, credentials that are not there, an
+    address that would be spoken to in the clear; and the errors of a local directory.
     """
-    for name, opener in _OPENERS.items():
-        section = getattr(config, name, None)
-        if section is not None:
-            return opener(section)
-    raise UsageError(
-        "no datastore is configured",
-        hint=f"set one of {', '.join(_OPENERS)} in the section datastore of conf.yaml",
-    )
+    section = getattr(config, config.kind)
+    return _OPENERS[config.kind](section, warn or (lambda _: None))

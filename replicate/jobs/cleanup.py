@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from replicate.config import Config
-from replicate.datastores.base import HasLeftovers, ObjectInfo
+from replicate.datastores.base import Datastore, HasLeftovers, KeepsVersions, ObjectInfo
 from replicate.dumps import retention
 from replicate.dumps.manifest import Header
-from replicate.errors import CorruptError
+from replicate.errors import CorruptError, ReplicateError
 from replicate.jobs.opening import Library, open_library
 from replicate.jobs.progress import Progress
 
@@ -67,6 +68,15 @@ def _delete(library: Library, names: list[str], progress: Progress) -> None:
     for deleted in library.catalog.delete_many(names):
         if deleted.kept:
             progress.warn(f"the chunks of {deleted.name} stay in the store: {deleted.kept}")
+    if names:
+        _tell_remains(library.store, progress)
+
+
+def _tell_remains(store: Datastore, progress: Progress) -> None:
+    """Say what the store keeps of what was deleted, if it can be asked."""
+    with suppress(ReplicateError):
+        if isinstance(store, KeepsVersions) and (remains := store.remains()):
+            progress.note(remains)
 
 
 def prune_orphans(
@@ -78,8 +88,9 @@ def prune_orphans(
     """
     with open_library(config, warn=progress.warn) as library:
         orphans = library.catalog.orphans(grace)
-        if not dry_run:
+        if orphans and not dry_run:
             library.store.delete([info.key for info in orphans])
+            _tell_remains(library.store, progress)
         if isinstance(library.store, HasLeftovers):
             library.store.remove_leftovers(grace, dry_run=dry_run)
         return orphans

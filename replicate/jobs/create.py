@@ -18,10 +18,10 @@ from replicate.config import Config
 from replicate.crypto import keys, selftest
 from replicate.databases.base import Source, Table
 from replicate.databases.registry import open_source
-from replicate.datastores.base import Datastore
-from replicate.dumps.catalog import Catalog
+from replicate.datastores.base import Datastore, HasCopies
 from replicate.dumps.chunks import ChunkFormat, chunk_key, run_prefix
 from replicate.dumps.keyring import KeyRing
+from replicate.dumps.layout import slot_key
 from replicate.dumps.manifest import (
     Body,
     ChunkRecord,
@@ -33,13 +33,14 @@ from replicate.dumps.manifest import (
     Totals,
 )
 from replicate.dumps.names import check_dump_name, new_dump_name
-from replicate.errors import ConflictError, NotFoundError, ReplicateError
+from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 from replicate.jobs.dumping import Dumping, workers_for
 from replicate.jobs.executor import Processes, cores
 from replicate.jobs.masking import MaskingPlan, plan_masking
-from replicate.jobs.opening import needed, open_library
+from replicate.jobs.opening import Library, needed, open_library
 from replicate.jobs.progress import Progress
 from replicate.jobs.selection import select_tables
+from replicate.jobs.slots import copy_slot
 from replicate.jobs.worker import WorkerSetup
 from replicate.version import __version__
 
@@ -142,7 +143,7 @@ def create_dump(
         # Neither has opened a connection so far.
         most = jobs or settings.jobs or cores()
         processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
-        _refuse_taken_name(library.catalog, name)
+        _refuse_taken_name(library, name)
         # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
         origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
         snapshot = stack.enter_context(closing(source.open()))
@@ -173,6 +174,7 @@ def create_dump(
         )
         with _taking_back(library.store, sealing.format.run_id, BaseException):
             chunks = dumping.run(selection)
+            _settle_slot(library.store, sealing.encryption)
             _refuse_lost_chunks(library.store, sealing.format, chunks)
             manifest = run.manifest(chunks)
         # From here on only a lost race proves that no manifest names the chunks.
@@ -181,12 +183,16 @@ def create_dump(
     return manifest
 
 
-def _refuse_taken_name(catalog: Catalog, name: str) -> None:
+def _refuse_taken_name(library: Library, name: str) -> None:
     """Before the work rather than after it; create-only decides in the end."""
     try:
-        catalog.resolve(name)
+        library.catalog.resolve(name)
     except NotFoundError:
         return
+    except DatastoreError:
+        if isinstance(library.store, HasCopies):
+            return  # it may be a copy that a dump can do without
+        raise
     raise ConflictError(
         f"a dump named {name} exists already",
         hint="choose another --name, or delete it first with `replicate dump delete`",
@@ -210,15 +216,33 @@ def _masking_key(config: Config) -> bytes:
 
 
 def _refuse_lost_chunks(store: Datastore, fmt: ChunkFormat, chunks: list[ChunkRecord]) -> None:
-    """One listing, so that no manifest names what somebody has cleared away meanwhile."""
+    """One listing, so that no manifest names what somebody has cleared away meanwhile.
+
+    Of each copy, where there are several: what a worker could not put into one, the worker alone
+    knows so far.
+    """
+    sizes = {chunk_key(fmt, chunk.number): chunk.stored_size for chunk in chunks}
+    if isinstance(store, HasCopies):
+        store.settle(run_prefix(fmt.run_id), sizes)
+        return
     stored = {info.key: info.size for info in store.list(run_prefix(fmt.run_id))}
-    for chunk in chunks:
-        key = chunk_key(fmt, chunk.number)
-        if stored.get(key) != chunk.stored_size:
+    for key, size in sizes.items():
+        if stored.get(key) != size:
             raise ConflictError(
                 f"the chunk {key} was stored and is not there any more",
                 hint="something else removes objects from the datastore; then run this again",
             )
+
+
+def _settle_slot(store: Datastore, encryption: Encryption | None) -> None:
+    """Have the key slot in every copy that will get the manifest; it may be older than the copy."""
+    if encryption is None or not isinstance(store, HasCopies):
+        return
+    key = slot_key(encryption.key_id)
+    for each in store.copies:
+        with contextlib.suppress(ReplicateError):  # settling finds out whether it matters
+            copy_slot(store, each, encryption.key_id)
+    store.settle(key, {key: store.stat(key).size})
 
 
 @contextlib.contextmanager

@@ -46,9 +46,9 @@ class Library:
 
 @contextmanager
 def open_library(config: Config, *, warn: Callable[[str], None]) -> Iterator[Library]:
-    """The configured datastore; `warn` hears what is damaged but can be worked around."""
+    """The configured datastore; `warn` hears what can be worked around: damage, a mirror away."""
     key = config.encryption_key
-    with closing(open_datastore(needed(config.datastore, "datastore"))) as store:
+    with closing(open_datastore(needed(config.datastore, "datastore"), warn=warn)) as store:
         yield Library(
             store,
             Catalog(store, warn=warn),

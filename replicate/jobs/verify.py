@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from replicate.config import Config
-from replicate.dumps.manifest import Header
-from replicate.errors import CorruptError, WrongKeyError
+from replicate.datastores.base import Datastore, HasCopies
+from replicate.dumps.catalog import Catalog
+from replicate.dumps.chunks import ChunkFormat
+from replicate.dumps.manifest import Header, Manifest
+from replicate.errors import CorruptError, DatastoreError, NotFoundError, WrongKeyError
 from replicate.jobs.fetching import fetch_chunk
 from replicate.jobs.opening import Library, open_library
 from replicate.jobs.progress import Progress
+from replicate.jobs.slots import read_slot
 
 
 @dataclass(slots=True)
@@ -39,7 +43,8 @@ def verify_dumps(
     """Verify the dumps named, or all of them; a report each, and one for each damaged manifest.
 
     Raises `NotFoundError` for a name that isn't there. Damage, and a key that doesn't fit, are
-    reported, not raised, so that one dump hides no other.
+    reported, not raised, so that one dump hides no other. Where the datastore has several copies
+    each is verified by itself, and a problem names the one that it is in.
     """
     with open_library(config, warn=progress.warn) as library:
         reports: list[VerifyReport] = []
@@ -53,7 +58,9 @@ def verify_dumps(
                     headers.append(library.catalog.resolve(value))
                 except CorruptError as error:
                     reports.append(VerifyReport(value, problems=[error.message]))
-        progress.stage("Verifying", sum(header.totals.plain_bytes for header in headers))
+        copies = len(library.store.copies) if isinstance(library.store, HasCopies) else 1
+        total = sum(header.totals.plain_bytes for header in headers)
+        progress.stage("Verifying", copies * total)
         return reports + [_verify(library, header, progress) for header in headers]
 
 
@@ -65,15 +72,59 @@ def _verify(library: Library, header: Header, progress: Progress) -> VerifyRepor
     report = VerifyReport(header.name)
     try:
         manifest, fmt = library.read(header)
+        data_key = library.keyring.data_key(header)
     except CorruptError as error:
         report.problems.append(error.message)
         return report
     except WrongKeyError as error:
         report.locked = error.message
         return report
+    if not isinstance(library.store, HasCopies):
+        _verify_chunks(library.store, manifest, fmt, report, progress)
+        return report
+    whole = False
+    for copy in library.store.copies:
+        found = VerifyReport(header.name)
+        try:
+            _verify_papers(copy, manifest, data_key)
+            _verify_chunks(copy, manifest, fmt, found, progress)
+            whole = True
+        except NotFoundError as error:
+            # A copy may lag.
+            progress.warn(
+                f"{copy.location} does not hold dump {header.name} in full: {error.message}; "
+                "`replicate datastore sync` copies what is missing"
+            )
+            continue
+        except (CorruptError, DatastoreError) as error:
+            found.problems.append(error.message)
+        report.problems += [f"{copy.location}: {problem}" for problem in found.problems]
+        for count in ("chunks", "rows", "plain_bytes", "stored_bytes"):  # as in the best copy
+            setattr(report, count, max(getattr(report, count), getattr(found, count)))
+    if report.ok and not whole:
+        report.problems.append("its parts are there, but no copy holds all of them")
+    return report
+
+
+def _verify_papers(copy: Datastore, manifest: Manifest, data_key: bytes | None) -> None:
+    """That this copy has the manifest, and the slot that it is opened with."""
+    header = manifest.header
+    if header.encryption is not None:
+        read_slot(copy, header.encryption.key_id)
+    if Catalog(copy).read(header, data_key) != manifest:
+        raise CorruptError(f"the manifest of dump {header.name} is not that of the other copies")
+
+
+def _verify_chunks(
+    store: Datastore,
+    manifest: Manifest,
+    fmt: ChunkFormat,
+    report: VerifyReport,
+    progress: Progress,
+) -> None:
     for chunk in manifest.body.chunks:
         try:
-            plain = fetch_chunk(library.store, fmt, chunk)
+            plain = fetch_chunk(store, fmt, chunk)
         except CorruptError as error:
             report.problems.append(error.message)
             continue
@@ -86,4 +137,3 @@ def _verify(library: Library, header: Header, progress: Progress) -> VerifyRepor
         progress.advance(chunk.rows, chunk.plain_size)
     if report.ok and report.rows != sum(table.rows for table in manifest.body.tables):
         report.problems.append("the rows of its chunks are not those of its tables")
-    return report

@@ -43,6 +43,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
         "config check",
         "config schema",
         "datastore check",
+        "datastore sync",
         "demo",
         "dump create",
         "dump delete",

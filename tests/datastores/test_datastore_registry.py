@@ -2,55 +2,82 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import socket
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from replicate.config import DatastoreConfig
-from replicate.datastores.registry import names, open_datastore
+from replicate.datastores.registry import open_datastore
 from replicate.errors import NotFoundError, UsageError
 
-
-@dataclass(frozen=True)
-class _LocalDisk:
-    dir: str
+_HMAC = {"access_key": "id", "secret": "hidden"}
+_KEYS = {"access_key_id": "id", "secret_access_key": "hidden"}
 
 
-@dataclass(frozen=True)
-class _Section:
-    aws: object | None = None
-    gcp: object | None = None
-    local_disk: _LocalDisk | None = None
+def _open(**section: Any) -> str:
+    store = open_datastore(DatastoreConfig.model_validate(section))
+    try:
+        return store.location
+    finally:
+        store.close()
 
 
-def test_local_disk(tmp_path: Path) -> None:
-    store = open_datastore(_Section(local_disk=_LocalDisk(str(tmp_path))))
+def test_section_of_a_directory(tmp_path: Path) -> None:
+    store = open_datastore(DatastoreConfig.model_validate({"local_disk": {"dir": str(tmp_path)}}))
     store.put("a", b"x")
     assert (tmp_path / "a").read_bytes() == b"x"
-
-
-def test_section_of_a_real_config(tmp_path: Path) -> None:
-    section = DatastoreConfig.model_validate({"local_disk": {"dir": str(tmp_path)}})
-    assert open_datastore(section).location == f"local disk {tmp_path}"
+    assert store.location == f"local disk {tmp_path}"
 
 
 def test_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        open_datastore(_Section(local_disk=_LocalDisk(str(tmp_path / "none"))))
+        _open(local_disk={"dir": str(tmp_path / "none")})
 
 
-@pytest.mark.parametrize("name", ["aws", "gcp"])
-def test_not_yet(name: str) -> None:
-    with pytest.raises(UsageError, match=f"the {name} datastore is not supported") as caught:
-        open_datastore(_Section(**{name: object()}))  # type: ignore[arg-type]  # by name
-    assert caught.value.hint
+@pytest.mark.parametrize(
+    ("section", "names"),
+    [
+        ({"aws": {"bucket": "dumps", "prefix": "a", "credentials": _KEYS}}, ("dumps", "a")),
+        ({"gcp": {"bucket": "dumps", **_HMAC}}, ("dumps",)),
+        (
+            {"azure": {"container": "dumps", "account": "mine", "key": "aGlkZGVu"}},
+            ("dumps", "mine"),
+        ),
+        (
+            {"mirrors": [{"aws": {"bucket": "one"}}, {"aws": {"bucket": "two"}}]},
+            ("one", "two"),
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_opening_asks_nobody(
+    section: dict[str, Any], names: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("a request was made")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    location = _open(**section)
+    assert all(name in location for name in names)
+    assert "hidden" not in location
+    assert "aGlkZGVu" not in location
 
 
-def test_none() -> None:
-    with pytest.raises(UsageError, match="no datastore is configured"):
-        open_datastore(_Section())
+@pytest.mark.parametrize(("name", "keys"), [("aws", {}), ("gcp", _HMAC)])
+def test_plain_http_to_another_machine_is_refused(name: str, keys: dict[str, str]) -> None:
+    address = "http://storage.example.com:9000"
+    section = {"bucket": "b", "endpoint": {"custom": address}, **keys}
+    with pytest.raises(UsageError, match=r"storage\.example\.com") as caught:
+        _open(**{name: section})
+    assert "secure" in (caught.value.hint or "")
+    _open(**{name: section | {"secure": False}})
+    _open(**{name: section | {"endpoint": {"custom": "http://127.0.0.1:9000"}}})
 
 
-def test_names() -> None:
-    assert set(names()) == {*DatastoreConfig.model_fields}
+def test_a_mirror_that_can_not_be_opened_is_said(tmp_path: Path) -> None:
+    here = {"local_disk": {"dir": str(tmp_path)}}
+    gone = {"local_disk": {"dir": str(tmp_path / "none")}}
+    with pytest.raises(NotFoundError):
+        _open(mirrors=[here, gone])

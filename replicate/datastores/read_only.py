@@ -1,0 +1,66 @@
+"""A datastore that is only looked at: whatever would change it is refused before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NoReturn
+
+from replicate.datastores.base import Capabilities, Data, Datastore, HasCopies, ObjectInfo, PutMode
+from replicate.errors import DatastoreError
+
+
+def read_only(store: Datastore) -> Datastore:
+    """A view of `store` in which `put` and `delete` are a `DatastoreError`.
+
+    It has copies if `store` has, and these are views as well. Closing it leaves `store` open.
+    """
+    if isinstance(store, HasCopies):
+        return _ReadOnlyCopies(store, [_ReadOnly(each) for each in store.copies])
+    return _ReadOnly(store)
+
+
+class _ReadOnly:
+    def __init__(self, inner: Datastore) -> None:
+        self._inner = inner
+
+    @property
+    def location(self) -> str:
+        return self._inner.location
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._inner.capabilities
+
+    def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
+        del data, mode
+        self._refuse(key)
+
+    def get(
+        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
+    ) -> bytes:
+        return self._inner.get(key, byte_range=byte_range, max_size=max_size)
+
+    def stat(self, key: str) -> ObjectInfo:
+        return self._inner.stat(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        return self._inner.list(prefix)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._refuse(key)
+
+    def close(self) -> None:
+        """Nothing of its own is open."""
+
+    def _refuse(self, key: str) -> NoReturn:
+        raise DatastoreError(f"{key} stays as it is: {self.location} is only read")
+
+
+class _ReadOnlyCopies(_ReadOnly):
+    def __init__(self, inner: Datastore, copies: Sequence[Datastore]) -> None:
+        super().__init__(inner)
+        self.copies = copies
+
+    def settle(self, prefix: str, sizes: Mapping[str, int]) -> None:
+        """Nothing was put, so there is nothing to make sure of."""

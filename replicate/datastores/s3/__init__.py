@@ -1,0 +1,1 @@
+"""Buckets of Amazon S3, of Google's endpoint with HMAC keys, and of whatever else speaks S3."""

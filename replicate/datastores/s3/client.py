@@ -1,0 +1,248 @@
+"""The client of a bucket: boto's, with its own retries and its own ways round errors off."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import ssl
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from botocore.awsrequest import AWSRequest
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    Credentials,
+    DeferredRefreshableCredentials,
+)
+from botocore.loaders import Loader, create_loader
+from botocore.session import Session
+
+from replicate.datastores.s3.settings import (
+    S3Settings,
+    Service,
+    check_address,
+    is_loopback,
+    service_at,
+)
+from replicate.errors import UsageError
+from replicate.version import __version__
+
+DEFAULT_REGION = "us-east-1"
+"""Where a bucket is when nobody says: S3's oldest region, and what other services pretend to be."""
+
+_CONNECTIONS = 32  # more than threads will ever use one store at once
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client and what was found out by making it; no request was made for that."""
+
+    client: BaseClient
+    session: Session
+    region: str
+    service: Service
+    endpoint: str
+
+
+def connect(settings: S3Settings) -> Connection:
+    """Raises `UsageError` for an address or a file that can't be used, and botocore's errors."""
+    settings.check()
+    verify = settings.ca_bundle and _authorities(settings.ca_bundle)
+    session = _session(settings)
+    if settings.keys is not None:
+        keys = settings.keys
+        session.set_credentials(keys.access_key_id, keys.secret_access_key, keys.session_token)
+    region = settings.region or _usual_region(session)
+    if settings.role_arn is not None:
+        session = _in_role(session, settings, region, verify)
+    client = session.create_client(
+        "s3",
+        region_name=region,
+        endpoint_url=settings.endpoint,
+        verify=verify,
+        config=_config(settings, settings.endpoint),
+    )
+    endpoint = client.meta.endpoint_url
+    check_address(endpoint, secure=settings.secure)  # a profile may have one as well
+    service = service_at(endpoint)
+    if service is not Service.AMAZON and settings.endpoint is None:
+        # It came from the environment or from a profile, and is no less a custom one.
+        client = session.create_client(
+            "s3",
+            region_name=region,
+            endpoint_url=endpoint,
+            verify=verify,
+            config=_config(settings, endpoint),
+        )
+    _register(client, service)
+    return Connection(client, session, region, service, endpoint)
+
+
+def _config(settings: S3Settings, endpoint: str | None) -> Config:
+    style = settings.path_style
+    if style is None and endpoint is not None and service_at(endpoint) is not Service.AMAZON:
+        style = True
+    options: dict[str, Any] = {}
+    if style is not None:
+        options["s3"] = {"addressing_style": "path" if style else "virtual"}
+    if endpoint is not None and is_loopback(endpoint):
+        options["proxies"] = {}  # a proxy would mean to leave this machine
+    return Config(
+        signature_version=settings.signature_version,
+        connect_timeout=settings.timeout,
+        read_timeout=settings.timeout,
+        max_pool_connections=_CONNECTIONS,
+        # Retrying does that, and knows more. One attempt in all is none repeated.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        # Every put has a Content-MD5, which each service knows. The checksums that boto adds by
+        # itself many services don't, least of all as trailers over https.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        tcp_keepalive=True,
+        user_agent_extra=f"replicate/{__version__}",
+        **options,
+    )
+
+
+def _session(settings: S3Settings) -> Session:
+    session = Session(profile=settings.profile)
+    session.register_component("data_loader", _loader(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _loader(path: str) -> Loader:
+    """One for all sessions: what it reads is large, and it keeps that."""
+    return create_loader(path)
+
+
+def _usual_region(session: Session) -> str:
+    # Amazon's other libraries read AWS_REGION, and the machines of its services set it.
+    found = os.environ.get("AWS_REGION") or session.get_config_variable("region")
+    return found or DEFAULT_REGION
+
+
+def _authorities(file: str) -> str:
+    path = str(Path(file).expanduser())
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError as error:  # what is wrong with its contents is one of these, too
+        reason = "has no certificates" if isinstance(error, ssl.SSLError) else "can't be read"
+        raise UsageError(
+            f"the ca_bundle {file} {reason}",
+            hint="give a PEM file with the authorities that sign the server's certificate",
+        ) from error
+    return path
+
+
+# Roles
+
+
+class _AssumedRole(CredentialProvider):
+    """Credentials of a role, asked for when the first request is signed, and renewed in time."""
+
+    METHOD = "assume-role"
+    CANONICAL_NAME = "custom-assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._fetcher = fetcher
+
+    def load(self) -> Credentials:
+        return DeferredRefreshableCredentials(
+            method=self.METHOD, refresh_using=self._fetcher.fetch_credentials
+        )
+
+
+def _in_role(session: Session, settings: S3Settings, region: str, verify: str | None) -> Session:
+    """A session that acts in the role of the settings, on behalf of that of `session`."""
+    source = session.get_credentials()
+    if source is None:
+        raise no_credentials()
+    creator = partial(_token_service, session, settings=settings, region=region, verify=verify)
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=creator,
+        source_credentials=source,
+        role_arn=str(settings.role_arn),
+        extra_args={"RoleSessionName": "replicate"},
+    )
+    inner = _session(settings)
+    inner.register_component("credential_provider", CredentialResolver([_AssumedRole(fetcher)]))
+    return inner
+
+
+def _token_service(
+    session: Session,
+    name: str,
+    *,
+    settings: S3Settings,
+    region: str,
+    verify: str | None,
+    **credentials: Any,  # noqa: ANN401  (passed on as the fetcher gives them)
+) -> BaseClient:
+    # Ceph, MinIO and their like hand out roles where they serve objects, and their credentials
+    # are nothing to Amazon.
+    own = settings.endpoint
+    if own is not None and service_at(own) is Service.AMAZON:
+        own = None
+    config = Config(
+        connect_timeout=settings.timeout,
+        read_timeout=settings.timeout,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    client = session.create_client(
+        name, region_name=region, endpoint_url=own, verify=verify, config=config, **credentials
+    )
+    check_address(client.meta.endpoint_url, secure=settings.secure)
+    return client
+
+
+def no_credentials() -> UsageError:
+    return UsageError(
+        "there are no credentials for the datastore",
+        hint="set access_key_id and secret_access_key, a profile, or AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY",
+    )
+
+
+# Requests, before they are sent
+
+
+def _register(client: BaseClient, service: Service) -> None:
+    events = client.meta.events
+    events.register("before-call.s3", _stay)
+    events.register("before-sign.s3.DeleteObjects", _add_md5)
+    if service is Service.GOOGLE:
+        events.register("before-sign.s3.PutObject", _use_generation)
+
+
+def _stay(params: dict[str, Any], **_: object) -> None:
+    """Have boto report a bucket in another region, instead of asking around and going there."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _add_md5(request: AWSRequest, **_: object) -> None:
+    """The one checksum of a DeleteObjects that CloudServer, Swift and older others know."""
+    body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
+    digest = hashlib.md5(body, usedforsecurity=False).digest()
+    for name in [name for name in request.headers if _is_own_checksum(name)]:
+        del request.headers[name]
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+
+
+def _is_own_checksum(name: str) -> bool:
+    return name.lower().startswith(("x-amz-checksum-", "x-amz-sdk-checksum-"))
+
+
+def _use_generation(request: AWSRequest, **_: object) -> None:
+    """Google takes `If-None-Match` for a matter of reading; this is what it has for writing."""
+    if "If-None-Match" in request.headers:
+        del request.headers["If-None-Match"]
+        request.headers["x-goog-if-generation-match"] = "0"

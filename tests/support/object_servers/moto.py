@@ -1,0 +1,31 @@
+"""moto: a mock of S3, whose conditional writes are atomic. It checks no signature."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.support.object_servers.process import (
+    HOST,
+    free_port,
+    listens,
+    running,
+    server_folder,
+    started,
+)
+from tests.support.object_servers.reach import ObjectServer, s3_server
+
+
+@contextmanager
+def start_moto() -> Iterator[ObjectServer]:
+    with ExitStack() as stack:
+        home = stack.enter_context(server_folder("moto"))
+
+        def start() -> int:
+            port = free_port()
+            command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+            stack.enter_context(running(command, home, listens(port)))
+            return port
+
+        yield s3_server("moto", f"http://{HOST}:{started(start)}")
