@@ -54,7 +54,7 @@ class Connection:
 def connect(settings: S3Settings) -> Connection:
     """Raises `UsageError` for an address or a file that can't be used, and botocore's errors."""
     settings.check()
-    verify = settings.ca_bundle and _authorities(settings.ca_bundle)
+    verify = settings.ca_bundle and authorities(settings.ca_bundle)
     session = _session(settings)
     if settings.keys is not None:
         keys = settings.keys
@@ -129,7 +129,8 @@ def _usual_region(session: Session) -> str:
     return found or DEFAULT_REGION
 
 
-def _authorities(file: str) -> str:
+def authorities(file: str) -> str:
+    """The path of a ca_bundle; `UsageError` if it can't be used."""
     path = str(Path(file).expanduser())
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
@@ -166,7 +167,7 @@ def _in_role(session: Session, settings: S3Settings, region: str, verify: str | 
     source = session.get_credentials()
     if source is None:
         raise no_credentials()
-    creator = partial(_token_service, session, settings=settings, region=region, verify=verify)
+    creator = partial(token_service, session, settings=settings, region=region, verify=verify)
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=creator,
         source_credentials=source,
@@ -178,7 +179,7 @@ def _in_role(session: Session, settings: S3Settings, region: str, verify: str | 
     return inner
 
 
-def _token_service(
+def token_service(
     session: Session,
     name: str,
     *,
@@ -187,6 +188,7 @@ def _token_service(
     verify: str | None,
     **credentials: Any,  # noqa: ANN401  (passed on as the fetcher gives them)
 ) -> BaseClient:
+    """A client of the service that hands out roles and knows who one is; of AWS it is STS."""
     # Ceph, MinIO and their like hand out roles where they serve objects, and their credentials
     # are nothing to Amazon.
     own = settings.endpoint

@@ -10,7 +10,7 @@ from typing import Any
 from replicate.datastores.base import Finding
 from replicate.datastores.s3.answers import Asked, says
 from replicate.datastores.s3.bucket import Bucket
-from replicate.datastores.s3.client import DEFAULT_REGION
+from replicate.datastores.s3.client import DEFAULT_REGION, authorities, token_service
 from replicate.datastores.s3.deleting import Deleting
 from replicate.datastores.s3.faults import is_denied, translated
 from replicate.datastores.s3.settings import Service
@@ -74,7 +74,13 @@ def _identity(bucket: Bucket) -> str:
     connection = bucket.connection
     settings = bucket.settings
     with translated(lambda: Asked("GetCallerIdentity", settings, connection)):
-        client: Any = connection.session.create_client("sts", region_name=connection.region)
+        client: Any = token_service(
+            connection.session,
+            "sts",
+            settings=settings,
+            region=connection.region,
+            verify=settings.ca_bundle and authorities(settings.ca_bundle),
+        )
         try:
             answer: dict[str, Any] = client.get_caller_identity()
         finally:

@@ -236,6 +236,11 @@ class S3Store:
         except NotFoundError:
             self._bucket.expect()
             raise
+        except DatastoreError as error:
+            if says(error, "403"):
+                # An answer to HEAD has no body that could say why; one to GET has.
+                self._get(key, {"Range": "bytes=0-0"})["Body"].close()
+            raise
         modified, version = answer.get("LastModified"), plain_etag(answer)
         if not isinstance(modified, datetime) or not version or "ContentLength" not in answer:
             raise nonsense(self._bucket.asked("HeadObject"))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from replicate.datastores.base import Examinable, Finding
+from replicate.datastores.s3 import examining
+from replicate.datastores.s3.bucket import Bucket
 from tests.support.moto_server import Moto
 from tests.support.scripted_server import Reply, ScriptedServer, xml_error
 
@@ -168,3 +170,11 @@ def test_key_that_is_refused(moto: Moto) -> None:
         finding = next(iter(store.examine("check/x/")))
     assert finding.ok is False
     assert finding.detail == f"{server.url} doesn't know the access key"
+
+
+def test_amazon_says_who_one_is(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.url)
+    settings = moto.settings(endpoint=None, region="eu-west-1")
+    finding = examining._credentials(Bucket(settings))
+    assert finding.ok is True
+    assert finding.detail.startswith("of arn:aws:sts::")

@@ -229,6 +229,17 @@ def test_clock_that_is_wrong(minutes: int, way: str) -> None:
     assert error.hint == "set the clock"
 
 
+def test_a_stat_that_is_refused_says_why() -> None:
+    def script(request: Request) -> Reply:
+        if request.method == "HEAD":
+            return Reply(403)
+        return Reply(403, xml_error("SignatureDoesNotMatch"))
+
+    with ScriptedServer(script) as server, closing(_store(server.url)) as store:
+        error = _error(lambda: store.stat("a/b"))
+        assert error.message == f"{server.url} refuses the signature of the request"
+
+
 def test_missing_bucket() -> None:
     error = _put(_always(404, "NoSuchBucket"), create_bucket=False)
     assert isinstance(error, NotFoundError)
