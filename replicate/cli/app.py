@@ -29,7 +29,10 @@ class Program(LazyGroup):
             "replicate.cli.transformer:transformer",
             "What columns can be masked with.",
         ),
-        "datastore": ("replicate.cli.datastore:datastore", "Look at where dumps are kept."),
+        "datastore": (
+            "replicate.cli.datastore:datastore",
+            "Look at where dumps are kept, and bring copies up to date.",
+        ),
         "config": ("replicate.cli.config:config", "Check conf.yaml, and help an editor check it."),
         "demo": ("replicate.cli.demo:demo", "Try it all on a made-up shop's database."),
     }

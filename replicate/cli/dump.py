@@ -206,6 +206,12 @@ def verify(session: Session, *, names: tuple[str, ...], every: bool) -> None:
             _of(locked, reports, "not to be opened with the configured key"),
             hint="they were made with another encryption_key",
         )
+    unread = [report for report in reports if report.unread]
+    if unread:
+        raise PartialError(
+            _of(unread, reports, "not verified in every copy"),
+            hint="run it again when all copies can be reached",
+        )
 
 
 def _of(some: Sequence[VerifyReport], reports: Sequence[VerifyReport], what: str) -> str:
@@ -361,6 +367,8 @@ def _masked(table: DumpedTable) -> str:
 def _result(report: VerifyReport) -> str:
     if report.problems:
         return plural(len(report.problems), "problem")
+    if report.unread:
+        return "not read everywhere"
     return "ok" if report.locked is None else "no key fits"
 
 
@@ -378,6 +386,7 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
                         "plain_bytes": report.plain_bytes,
                         "stored_bytes": report.stored_bytes,
                         "problems": report.problems,
+                        "unread": report.unread,
                         "locked": report.locked,
                     }
                     for report in reports
@@ -403,5 +412,5 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
         "<>>><",
     )
     for report in reports:
-        for problem in [*report.problems, *filter(None, [report.locked])]:
+        for problem in [*report.problems, *report.unread, *filter(None, [report.locked])]:
             console.print(f"{report.name}: {problem}")

@@ -163,6 +163,18 @@ class Examinable(Protocol):
 
 
 @runtime_checkable
+class Interruptible(Protocol):
+    """A store in which a thread may be waiting for its next try."""
+
+    def interrupt(self) -> None:
+        """Operations that have begun give up instead of trying again; later ones are as ever.
+
+        For a caller that ends, and has threads of its own in the store to wait for.
+        """
+        ...
+
+
+@runtime_checkable
 class HasLeftovers(Protocol):
     """A store in which a killed process may leave things behind that no listing shows."""
 

@@ -22,6 +22,7 @@ from replicate.datastores.base import (
     Examinable,
     Finding,
     HasLeftovers,
+    Interruptible,
     KeepsVersions,
     ObjectInfo,
     PutMode,
@@ -38,7 +39,6 @@ from replicate.datastores.copies import (
     naming,
     put_if_absent,
 )
-from replicate.datastores.retrying import Interruptible
 from replicate.errors import (
     ConflictError,
     CorruptError,

@@ -20,7 +20,7 @@ from replicate.config import (
     StoreConfig,
 )
 from replicate.datastores.base import Datastore
-from replicate.errors import UsageError
+from replicate.errors import ReplicateError
 
 Warn = Callable[[str], None]
 
@@ -64,11 +64,17 @@ def _local_disk(section: LocalDiskConfig, _: Warn) -> Datastore:
 def _mirrors(sections: list[MirrorConfig], warn: Warn) -> Datastore:
     from replicate.datastores.mirrored import Copy, Mirrored
 
+    copies: list[Copy] = []
     with ExitStack() as opened:
-        copies = [
-            Copy(opened.enter_context(closing(open_datastore(s, warn=warn))), s.required)
-            for s in sections
-        ]
+        for section in sections:
+            try:
+                store = opened.enter_context(closing(open_datastore(section, warn=warn)))
+            except ReplicateError as error:
+                if section.required:
+                    raise
+                warn(f"{error.message}; this copy is left out")  # as a disk that is not mounted
+            else:
+                copies.append(Copy(store, section.required))
         opened.pop_all()
     return Mirrored(copies, warn=warn)
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import dropwhile
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TypeVar
 
 import tenacity
 
@@ -42,18 +42,6 @@ _BATCH = 1000
 _BACKOFF = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
 
 ResultT = TypeVar("ResultT")
-
-
-@runtime_checkable
-class Interruptible(Protocol):
-    """A store in which a thread may be waiting for its next try."""
-
-    def interrupt(self) -> None:
-        """Operations that have begun give up instead of trying again; later ones are as ever.
-
-        For a caller that ends, and has threads of its own in the store to wait for.
-        """
-        ...
 
 
 class Retrying:

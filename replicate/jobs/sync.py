@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from replicate.config import Config
-from replicate.datastores.base import Datastore, HasCopies, ObjectInfo
+from replicate.datastores.base import Datastore, HasCopies, Interruptible, ObjectInfo
 from replicate.datastores.read_only import read_only
 from replicate.datastores.registry import open_datastore
-from replicate.datastores.retrying import Interruptible
 from replicate.dumps import index
 from replicate.dumps.catalog import Catalog
 from replicate.dumps.chunks import ChunkFormat, chunk_key, run_prefix

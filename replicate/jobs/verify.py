@@ -21,7 +21,8 @@ from replicate.jobs.slots import read_slot
 class VerifyReport:
     """What was found of one dump: `problems` is empty where every byte is as it was written.
 
-    `locked` says why it could not be read at all: no key, or one that doesn't fit.
+    `unread` has the copies that could not be read, and why: nothing is known of them. `locked`
+    says why none of it could be read: no key, or one that doesn't fit.
     """
 
     name: str
@@ -30,11 +31,12 @@ class VerifyReport:
     plain_bytes: int = 0
     stored_bytes: int = 0
     problems: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     locked: str | None = None
 
     @property
     def ok(self) -> bool:
-        return not self.problems and self.locked is None
+        return not self.problems and not self.unread and self.locked is None
 
 
 def verify_dumps(
@@ -96,7 +98,9 @@ def _verify(library: Library, header: Header, progress: Progress) -> VerifyRepor
                 "`replicate datastore sync` copies what is missing"
             )
             continue
-        except (CorruptError, DatastoreError) as error:
+        except DatastoreError as error:
+            report.unread.append(f"{copy.location}: {error.message}")
+        except CorruptError as error:
             found.problems.append(error.message)
         report.problems += [f"{copy.location}: {problem}" for problem in found.problems]
         for count in ("chunks", "rows", "plain_bytes", "stored_bytes"):  # as in the best copy

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from replicate.config import DatastoreConfig
 from replicate.databases.base import RowBlock, Slice, Snapshot, Source
-from replicate.datastores.base import Datastore
+from replicate.datastores.base import Datastore, Interruptible
 from replicate.datastores.registry import open_datastore
 from replicate.dumps.chunks import ChunkBuilder, ChunkFormat, chunk_key
 from replicate.dumps.manifest import ChunkRecord
@@ -105,6 +105,8 @@ class Worker:
         return records
 
     def close(self) -> None:
+        if isinstance(self._store, Interruptible):
+            self._store.interrupt()  # an upload that waits for its next try is not wanted any more
         self._uploads.shutdown(wait=True, cancel_futures=True)
 
     def _blocks(self, task: Task) -> Iterator[tuple[int, RowBlock]]:

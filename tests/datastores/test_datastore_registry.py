@@ -81,3 +81,15 @@ def test_a_mirror_that_can_not_be_opened_is_said(tmp_path: Path) -> None:
     gone = {"local_disk": {"dir": str(tmp_path / "none")}}
     with pytest.raises(NotFoundError):
         _open(mirrors=[here, gone])
+
+
+def test_an_optional_mirror_that_can_not_be_opened_is_left_out(tmp_path: Path) -> None:
+    here = {"local_disk": {"dir": str(tmp_path)}}
+    gone = {"local_disk": {"dir": str(tmp_path / "none")}, "required": False}
+    said: list[str] = []
+    section = DatastoreConfig.model_validate({"mirrors": [gone, here]})
+    store = open_datastore(section, warn=said.append)
+    store.put("a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+    assert len(said) == 1
+    assert str(tmp_path / "none") in said[0]

@@ -112,7 +112,9 @@ def test_a_copy_that_can_not_be_read_is_a_problem_of_that_copy(project: Project,
     create_dump(project.config(), name="one", jobs=1, progress=Silent())
     faulty.add(before("get", DOWN, key="dumps/*", times=99))
     [report] = verify_dumps(project.config(), ["one"], progress=Silent())
-    assert report.problems == ["two: connection refused"]
+    assert report.problems == []
+    assert report.unread == ["two: connection refused"]
+    assert not report.ok
     assert report.rows == 5 + 25 + 25
 
 

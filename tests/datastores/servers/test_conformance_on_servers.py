@@ -14,7 +14,7 @@ from replicate.datastores.conformance import CASES, Case
 from replicate.datastores.registry import open_datastore
 from tests.support.object_servers.targets import TARGETS, Servers, Target
 
-_HEAVY = ("aws on rclone over https", "azure on Azurite")
+_HEAVY = ("aws on rclone over https", "gcs on its emulator")
 """Fast enough for the cases that are heavy."""
 
 Opener = Callable[[Target], Datastore]
