@@ -42,7 +42,7 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml requirements-dev.txt $(AZURITE)/package-lock.json | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	npm ci --silent --no-audit --no-fund --prefix $(AZURITE)
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(AZURITE)
 	touch $@ $(VENV)/.installed
 
 clean:

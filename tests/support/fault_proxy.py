@@ -27,10 +27,9 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -41,7 +40,7 @@ _OF_THE_CONNECTION = frozenset({"connection", "keep-alive", "transfer-encoding",
 _CODES = {500: "InternalError", 503: "SlowDown"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class WireFault:
     """One entry of a script; make it by one of the functions below."""
 
@@ -64,9 +63,7 @@ def cut_request(
 
     Of a request without a body nothing is passed on.
     """
-    return WireFault(
-        kind="cut request", method=method, target=target, skip=skip, times=times, amount=at
-    )
+    return WireFault("cut request", method, target, skip, times, at)
 
 
 def cut_answer(
@@ -76,9 +73,7 @@ def cut_answer(
 
     A body that is empty leaves the head to be cut in two.
     """
-    return WireFault(
-        kind="cut answer", method=method, target=target, skip=skip, times=times, amount=at
-    )
+    return WireFault("cut answer", method, target, skip, times, at)
 
 
 def refuse(
@@ -91,45 +86,33 @@ def refuse(
     times: int = 1,
 ) -> WireFault:
     """Answer with this status, as S3 does, and pass nothing on. `retry_after` is in seconds."""
-    return WireFault(
-        kind="refuse",
-        method=method,
-        target=target,
-        skip=skip,
-        times=times,
-        amount=status,
-        retry_after=retry_after,
-    )
+    return WireFault("refuse", method, target, skip, times, status, retry_after)
 
 
 def slow(
     seconds: float, method: str = "*", target: str = "*", *, skip: int = 0, times: int = 1
 ) -> WireFault:
     """Give the answer piece by piece, which takes `seconds` in all."""
-    return WireFault(
-        kind="slow", method=method, target=target, skip=skip, times=times, amount=seconds
-    )
+    return WireFault("slow", method, target, skip, times, seconds)
 
 
 def wrong_bytes(
     method: str = "*", target: str = "*", *, at: int = 0, skip: int = 0, times: int = 1
 ) -> WireFault:
     """Turn over a bit of byte `at` of the answer's body, counted around; its size stays."""
-    return WireFault(
-        kind="wrong bytes", method=method, target=target, skip=skip, times=times, amount=at
-    )
+    return WireFault("wrong bytes", method, target, skip, times, at)
 
 
 def lost_answer(
     method: str = "*", target: str = "*", *, skip: int = 0, times: int = 1
 ) -> WireFault:
     """Let the server do it and answer, then end the client's connection without a byte."""
-    return WireFault(kind="lost answer", method=method, target=target, skip=skip, times=times)
+    return WireFault("lost answer", method, target, skip, times)
 
 
 def hang(method: str = "*", target: str = "*", *, skip: int = 0, times: int = 1) -> WireFault:
     """Pass nothing on and say nothing, until the client has given up."""
-    return WireFault(kind="hang", method=method, target=target, skip=skip, times=times)
+    return WireFault("hang", method, target, skip, times)
 
 
 @dataclass(slots=True)
@@ -165,7 +148,7 @@ class Exchange:
 
     method: str
     target: str
-    fault: WireFault | None = field(default=None)
+    fault: WireFault | None
 
 
 class FaultProxy:
@@ -192,12 +175,7 @@ class FaultProxy:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
