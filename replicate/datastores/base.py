@@ -155,7 +155,7 @@ class Finding:
 
 @runtime_checkable
 class Examinable(Protocol):
-    """A store that can be asked for more than its objects: where it is, what it keeps, and so on."""
+    """A store that can be asked for more than its objects: where it is, what it keeps."""
 
     def examine(self, prefix: str) -> Iterator[Finding]:
         """What can be found out, one by one. May write below `prefix`, which the caller clears."""

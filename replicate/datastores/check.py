@@ -8,13 +8,12 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from replicate.datastores.base import (
-    Capabilities,
     ConditionalWrites,
     Data,
     Datastore,
@@ -24,6 +23,7 @@ from replicate.datastores.base import (
     is_key,
 )
 from replicate.datastores.conformance import CASES, Case, NonconformityError
+from replicate.datastores.passing import Passing
 from replicate.errors import ReplicateError, UsageError
 
 Status = Literal["passed", "failed", "skipped"]
@@ -311,45 +311,20 @@ class _Check:
         return f"{len(listed)} objects removed"
 
 
-class _Recorder:
-    """A `Datastore` that passes everything on and notes the keys that may have been written."""
+class _Recorder(Passing):
+    """Notes the keys that may have been written."""
 
     def __init__(self, inner: Datastore) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.put_keys: set[str] = set()
-
-    @property
-    def location(self) -> str:
-        return self._inner.location
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities
 
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         self.put_keys.add(key)
         try:
-            return self._inner.put(key, data, mode=mode)
+            return super().put(key, data, mode=mode)
         except UsageError:
             self.put_keys.discard(key)
             raise
-
-    def get(
-        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
-    ) -> bytes:
-        return self._inner.get(key, byte_range=byte_range, max_size=max_size)
-
-    def stat(self, key: str) -> ObjectInfo:
-        return self._inner.stat(key)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return self._inner.list(prefix)
-
-    def delete(self, keys: Iterable[str]) -> None:
-        self._inner.delete(keys)
-
-    def close(self) -> None:
-        self._inner.close()
 
 
 def _is_atomic(store: Datastore) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
-from replicate.datastores.base import Capabilities, Data, Datastore, HasCopies, ObjectInfo, PutMode
+from replicate.datastores.base import Data, Datastore, HasCopies, ObjectInfo, PutMode
+from replicate.datastores.passing import Passing
 from replicate.errors import DatastoreError
 
 
@@ -19,32 +20,10 @@ def read_only(store: Datastore) -> Datastore:
     return _ReadOnly(store)
 
 
-class _ReadOnly:
-    def __init__(self, inner: Datastore) -> None:
-        self._inner = inner
-
-    @property
-    def location(self) -> str:
-        return self._inner.location
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._inner.capabilities
-
+class _ReadOnly(Passing):
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         del data, mode
         self._refuse(key)
-
-    def get(
-        self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
-    ) -> bytes:
-        return self._inner.get(key, byte_range=byte_range, max_size=max_size)
-
-    def stat(self, key: str) -> ObjectInfo:
-        return self._inner.stat(key)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        return self._inner.list(prefix)
 
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -42,14 +42,14 @@ def _gcp(section: GcpConfig, _: Warn) -> Datastore:
 
 
 def _gcs(section: GcsConfig, _: Warn) -> Datastore:
-    from replicate.datastores.gcs import GCSStore
+    from replicate.datastores.gcs.store import GCSStore
     from replicate.datastores.retrying import Retrying
 
     return Retrying(GCSStore(section), attempts=section.max_attempts)
 
 
 def _azure(section: AzureConfig, _: Warn) -> Datastore:
-    from replicate.datastores.azure import AzureStore
+    from replicate.datastores.azure.store import AzureStore
     from replicate.datastores.retrying import Retrying
 
     return Retrying(AzureStore(section), attempts=section.max_attempts)

@@ -48,7 +48,8 @@ class Fitted:
             characters = np.diff(begins[offsets - offsets[0]])
             if (characters[long & chosen] > self._most).any():
                 raise TransformError(
-                    f"a replacement has more than the {self._most} characters that the column takes",
+                    f"a replacement has more than the {self._most} characters that the column "
+                    "takes",
                     hint="random keeps the length of a value; keep-first-char makes it short",
                 )
         return replacement

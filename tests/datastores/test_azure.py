@@ -22,10 +22,10 @@ from azure.storage.blob import (
 )
 
 from replicate.config import AzureConfig
-from replicate.datastores.azure import AzureStore
+from replicate.datastores.azure.store import AzureStore
 from replicate.datastores.base import ConditionalWrites, Examinable, Finding, KeepsVersions, Replace
 from replicate.datastores.conformance import CASES, Case
-from replicate.datastores.remote import PROBE_KEY
+from replicate.datastores.remote.conditions import PROBE_KEY
 from replicate.errors import (
     ConflictError,
     DatastoreError,
@@ -36,7 +36,7 @@ from replicate.errors import (
 )
 from tests.support.object_servers.azurite import start_azurite
 from tests.support.object_servers.reach import ObjectServer
-from tests.support.scripted_http import Scripted, ScriptedServer
+from tests.support.scripted_server import QueuedServer, Reply
 
 _KEY = base64.b64encode(b"k" * 64).decode()
 
@@ -71,14 +71,13 @@ def store(settings: dict[str, Any]) -> Iterator[AzureStore]:
 
 
 @pytest.fixture
-def scripted() -> Iterator[ScriptedServer]:
-    server = ScriptedServer()
-    with server.running():
+def scripted() -> Iterator[QueuedServer]:
+    with QueuedServer() as server:
         yield server
 
 
 @pytest.fixture
-def faulty(scripted: ScriptedServer) -> Iterator[AzureStore]:
+def faulty(scripted: QueuedServer) -> Iterator[AzureStore]:
     """On a server that answers what it is told to."""
     store = _store(connection_string=_connection(scripted.url), timeout=1)
     yield store
@@ -122,23 +121,23 @@ def test_the_container_is_created_once_by_many(settings: dict[str, Any]) -> None
     store.close()
 
 
-def test_nothing_is_asked_at_opening(scripted: ScriptedServer, faulty: AzureStore) -> None:
+def test_nothing_is_asked_at_opening(scripted: QueuedServer, faulty: AzureStore) -> None:
     assert faulty.location == f"Azure Blob Storage {scripted.url}/testing/container"
     assert not scripted.requests
 
 
-def test_an_unknown_host_is_tried_out(scripted: ScriptedServer, faulty: AzureStore) -> None:
+def test_an_unknown_host_is_tried_out(scripted: QueuedServer, faulty: AzureStore) -> None:
     written = {"ETag": '"0x1"', "Last-Modified": "Sat, 01 Nov 2025 10:00:00 GMT"}
-    scripted.scripted += [Scripted(201, headers=written)] * 2
+    scripted.queued += [Reply(201, headers=written)] * 2
     # It accepts what can't hold: there is nothing more to ask.
     assert faulty.capabilities.conditional_writes is ConditionalWrites.NONE
-    assert [path for method, path, _ in scripted.requests if method == "PUT"] == [
+    assert [request.path for request in scripted.requests if request.method == "PUT"] == [
         f"/testing/container/{PROBE_KEY}"
     ] * 2
     scripted.requests.clear()
-    scripted.scripted.append(Scripted(201, headers=written, only="PUT"))
+    scripted.queued.append(Reply(201, headers=written, only="PUT"))
     faulty.put("key", b"1", mode="create")
-    assert [method for method, _, _ in scripted.requests] == ["HEAD", "PUT"]
+    assert [request.method for request in scripted.requests] == ["HEAD", "PUT"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +182,7 @@ def test_the_library_is_an_extra() -> None:
     code = (
         "import sys; sys.modules['azure.storage.blob'] = None\n"
         "from replicate.errors import UsageError\n"
-        "try:\n    import replicate.datastores.azure\n"
+        "try:\n    import replicate.datastores.azure.store\n"
         "except UsageError as error:\n    print(error, '|', error.hint)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -386,8 +385,8 @@ def test_soft_delete_is_told(connection: str, store: AzureStore) -> None:
             service.set_service_properties(delete_retention_policy=RetentionPolicy(False))
 
 
-def test_what_may_not_be_asked_is_said_so(scripted: ScriptedServer, faulty: AzureStore) -> None:
-    scripted.scripted += [Scripted(403)] * 4
+def test_what_may_not_be_asked_is_said_so(scripted: QueuedServer, faulty: AzureStore) -> None:
+    scripted.queued += [Reply(403)] * 4
     findings = _examined(faulty)
     assert findings["checksums"].ok is None
     assert findings["container"].ok is None
@@ -404,12 +403,10 @@ _OPERATIONS: dict[str, Callable[[AzureStore], object]] = {
 }
 
 
-def _fail(
-    server: ScriptedServer, store: AzureStore, operation: str, answer: Scripted
-) -> ReplicateError:
+def _fail(server: QueuedServer, store: AzureStore, operation: str, answer: Reply) -> ReplicateError:
     """What comes of an operation that meets `answer`, to whose requests it is the only one."""
     server.requests.clear()
-    server.scripted[:] = [answer]
+    server.queued[:] = [answer]
     with pytest.raises(ReplicateError) as caught:
         _OPERATIONS[operation](store)
     assert len(server.requests) == 1  # the library repeats nothing
@@ -419,9 +416,9 @@ def _fail(
 @pytest.mark.parametrize("operation", _OPERATIONS)
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_transient(
-    scripted: ScriptedServer, faulty: AzureStore, operation: str, status: int
+    scripted: QueuedServer, faulty: AzureStore, operation: str, status: int
 ) -> None:
-    error = _fail(scripted, faulty, operation, Scripted(status, b"<html>", {"Retry-After": "7"}))
+    error = _fail(scripted, faulty, operation, Reply(status, b"<html>", {"Retry-After": "7"}))
     assert isinstance(error, DatastoreError)
     assert error.transient
     assert error.retry_after == 7
@@ -446,7 +443,7 @@ def test_what_may_pass_is_transient(
     ],
 )
 def test_what_the_service_says_is_one_sentence(  # noqa: PLR0917  (pytest gives them by name)
-    scripted: ScriptedServer,
+    scripted: QueuedServer,
     faulty: AzureStore,
     operation: str,
     status: int,
@@ -455,14 +452,14 @@ def test_what_the_service_says_is_one_sentence(  # noqa: PLR0917  (pytest gives 
     transient: bool,
 ) -> None:
     headers = {"x-ms-error-code": code} if code else {}
-    error = _fail(scripted, faulty, operation, Scripted(status, b"", headers))
+    error = _fail(scripted, faulty, operation, Reply(status, b"", headers))
     assert re.search(sentence, error.message)
     assert "\n" not in error.message
     assert error.transient is transient
 
 
 def test_an_expired_signature_is_told_from_a_wrong_one(
-    scripted: ScriptedServer, faulty: AzureStore
+    scripted: QueuedServer, faulty: AzureStore
 ) -> None:
     body = (
         b'<?xml version="1.0"?><Error><Code>AuthenticationFailed</Code><Message>Failed</Message>'
@@ -470,21 +467,21 @@ def test_an_expired_signature_is_told_from_a_wrong_one(
         b"</AuthenticationErrorDetail></Error>"
     )
     headers = {"x-ms-error-code": "AuthenticationFailed", "Content-Type": "application/xml"}
-    error = _fail(scripted, faulty, "listing", Scripted(403, body, headers))
+    error = _fail(scripted, faulty, "listing", Reply(403, body, headers))
     assert "have expired" in error.message
 
 
 @pytest.mark.parametrize("operation", ["writing", "stat", "listing"])
 @pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"{}", b"\xff\xfe"])
 def test_garbage_is_one_sentence(
-    scripted: ScriptedServer, faulty: AzureStore, operation: str, body: bytes
+    scripted: QueuedServer, faulty: AzureStore, operation: str, body: bytes
 ) -> None:
-    error = _fail(scripted, faulty, operation, Scripted(200, body))
+    error = _fail(scripted, faulty, operation, Reply(200, body))
     assert "\n" not in error.message
     assert len(error.message) < 300
 
 
-def test_damage_on_the_way_back_is_found(scripted: ScriptedServer, faulty: AzureStore) -> None:
+def test_damage_on_the_way_back_is_found(scripted: QueuedServer, faulty: AzureStore) -> None:
     headers = {
         "Content-Range": "bytes 0-4/5",
         "x-ms-blob-content-md5": "AAAAAAAAAAAAAAAAAAAAAA==",
@@ -492,23 +489,23 @@ def test_damage_on_the_way_back_is_found(scripted: ScriptedServer, faulty: Azure
         "ETag": '"0x1"',
         "Last-Modified": "Sat, 01 Nov 2025 10:00:00 GMT",
     }
-    error = _fail(scripted, faulty, "reading", Scripted(206, b"wrong", headers))
+    error = _fail(scripted, faulty, "reading", Reply(206, b"wrong", headers))
     assert "checksum" in error.message
     assert error.transient
 
 
 def test_a_download_that_breaks_off_is_transient(
-    scripted: ScriptedServer, faulty: AzureStore
+    scripted: QueuedServer, faulty: AzureStore
 ) -> None:
     headers = {"Content-Range": "bytes 0-4/5", "x-ms-blob-type": "BlockBlob"}
-    scripted.scripted += [Scripted(206, b"wrong", headers, cut=2)] * 5
+    scripted.queued += [Reply(206, b"wro", headers, length=5)] * 5
     with pytest.raises(DatastoreError) as caught:
         faulty.get("key")
     assert caught.value.transient
 
 
-def test_a_server_that_hangs_is_given_up(scripted: ScriptedServer, faulty: AzureStore) -> None:
-    error = _fail(scripted, faulty, "stat", Scripted(200, seconds=3))
+def test_a_server_that_hangs_is_given_up(scripted: QueuedServer, faulty: AzureStore) -> None:
+    error = _fail(scripted, faulty, "stat", Reply(200, seconds=3))
     assert "did not answer in time" in error.message
     assert error.transient
 

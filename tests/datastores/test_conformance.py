@@ -124,7 +124,7 @@ class _CutsRanges(MemoryStore):
     def get(
         self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
     ) -> bytes:
-        data = super().get(key)
+        data = super().get(key, max_size=max_size)
         return data if byte_range is None else data[slice(*byte_range)]
 
 
@@ -134,7 +134,7 @@ class _RangesWithEnd(MemoryStore):
     def get(
         self, key: str, *, byte_range: tuple[int, int] | None = None, max_size: int | None = None
     ) -> bytes:
-        data = super().get(key)
+        data = super().get(key, max_size=max_size)
         return data if byte_range is None else data[byte_range[0] : byte_range[1] + 1]
 
 

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from replicate.config import GcsConfig
 from replicate.datastores.base import ConditionalWrites, Examinable, Finding, KeepsVersions, Replace
 from replicate.datastores.conformance import CASES, Case
-from replicate.datastores.gcs import GCSStore
-from replicate.datastores.gcs_faults import translated
-from replicate.datastores.remote import PROBE_KEY
+from replicate.datastores.gcs.faults import translated
+from replicate.datastores.gcs.store import GCSStore
+from replicate.datastores.remote.conditions import PROBE_KEY
 from replicate.errors import (
     ConflictError,
     DatastoreError,
@@ -33,7 +33,7 @@ from replicate.errors import (
 from tests.support.google_json_api import GoogleApi, failure, running_google_api
 from tests.support.object_servers.gcs_emulator import start_gcs_emulator
 from tests.support.object_servers.reach import ObjectServer
-from tests.support.scripted_http import Scripted
+from tests.support.scripted_server import Reply
 
 _FOR_THE_EMULATOR = [
     case
@@ -120,19 +120,19 @@ def test_a_store_is_tried_out_once_and_only_when_it_matters(api: GoogleApi) -> N
     assert api.requests == []
     store.put("key", b"1")
     store.get("key")
-    assert not any(PROBE_KEY in path for _, path, _ in api.requests)
+    assert not any(PROBE_KEY in request.path for request in api.requests)
     store.put("other", b"1", mode="create")
     count = len(api.requests)
     store.put("another", b"1", mode="create")
     assert len(api.requests) == count + 1
-    assert api.requests[-1][2]["ifGenerationMatch"] == "0"
+    assert api.requests[-1].query["ifGenerationMatch"] == "0"
     assert PROBE_KEY not in api.objects
     store.close()
 
 
 def test_a_probe_that_fails_for_a_moment_is_tried_again(api: GoogleApi) -> None:
     store = _store()
-    api.scripted.append(Scripted(503))
+    api.queued.append(Reply(503))
     with pytest.raises(DatastoreError) as caught:
         _ = store.capabilities
     assert caught.value.transient
@@ -142,7 +142,7 @@ def test_a_probe_that_fails_for_a_moment_is_tried_again(api: GoogleApi) -> None:
 
 def test_a_store_where_nothing_may_be_written_promises_nothing(api: GoogleApi) -> None:
     store = _store()
-    api.scripted.append(Scripted(403, only="POST"))
+    api.queued.append(Reply(403, only="POST"))
     assert store.capabilities.conditional_writes is ConditionalWrites.NONE
     store.close()
 
@@ -158,7 +158,7 @@ def test_googles_own_host_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_another_host_with_such_a_name_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "https://notgoogleapis.com:1")
-    assert _store()._conditions._known is None
+    assert _store()._promised() is None
 
 
 @pytest.mark.parametrize("variable", ["STORAGE_EMULATOR_HOST", "API_ENDPOINT_OVERRIDE"])
@@ -190,7 +190,7 @@ def test_objects_are_below_the_prefix_and_others_are_left_alone(api: GoogleApi) 
 def test_a_listing_out_of_order_is_an_error(api: GoogleApi, store: GCSStore) -> None:
     told = {"size": "1", "generation": _GENERATION, "timeCreated": "2026-01-01T00:00:00Z"}
     items = [{"name": "b", **told}, {"name": "a", **told}]
-    api.scripted.append(Scripted(body=json.dumps({"items": items}).encode()))
+    api.queued.append(Reply(body=json.dumps({"items": items}).encode()))
     with pytest.raises(DatastoreError, match="lists a after b"):
         [*store.list("")]
 
@@ -198,7 +198,7 @@ def test_a_listing_out_of_order_is_an_error(api: GoogleApi, store: GCSStore) -> 
 def test_a_chunk_is_one_request(api: GoogleApi, store: GCSStore) -> None:
     store.put("key", b"x" * 1_000_000)
     store.get("key", max_size=1_000_000)
-    assert [method for method, _, _ in api.requests] == ["POST", "GET"]
+    assert [request.method for request in api.requests] == ["POST", "GET"]
 
 
 @pytest.mark.parametrize("size", [100, 9 << 20])
@@ -241,7 +241,7 @@ def test_damage_on_the_way_back_is_found(api: GoogleApi, store: GCSStore) -> Non
 def test_a_download_that_breaks_off_is_transient(api: GoogleApi, store: GCSStore) -> None:
     store.put("key", b"right")
     for byte_range in (None, (0, 5)):
-        api.scripted.append(Scripted(206 if byte_range else 200, b"right", cut=2))
+        api.queued.append(Reply(206 if byte_range else 200, b"rig", length=5))
         with pytest.raises(DatastoreError) as caught:
             store.get("key", byte_range=byte_range)
         assert caught.value.transient
@@ -252,14 +252,14 @@ def test_more_than_allowed_is_not_taken_in(api: GoogleApi, store: GCSStore) -> N
     store.put("key", b"x" * 5_000_000)
     with pytest.raises(TooLargeError, match="5000000 bytes long, where 10 are the limit"):
         store.get("key", max_size=10)
-    api.scripted.append(Scripted(200, b"x" * 5_000_000))  # a server that ignores ranges
+    api.queued.append(Reply(200, b"x" * 5_000_000))  # a server that ignores ranges
     with pytest.raises(DatastoreError, match="more of key was sent than was asked for"):
         store.get("key", byte_range=(0, 10))
 
 
 def test_a_server_that_hangs_is_given_up(api: GoogleApi) -> None:
     store = _store(timeout=1)
-    api.scripted.append(Scripted(200, seconds=3))
+    api.queued.append(Reply(200, seconds=3))
     with pytest.raises(DatastoreError, match="did not answer in time") as caught:
         store.stat("key")
     assert caught.value.transient
@@ -284,12 +284,12 @@ _OPERATIONS: dict[str, Callable[[GCSStore], object]] = {
 }
 
 
-def _fail(api: GoogleApi, store: GCSStore, operation: str, answer: Scripted) -> ReplicateError:
+def _fail(api: GoogleApi, store: GCSStore, operation: str, answer: Reply) -> ReplicateError:
     """What comes of an operation that meets `answer`, to whose requests it is the only one."""
-    api.scripted[:] = [answer]
+    api.queued[:] = [answer]
     with pytest.raises(ReplicateError) as caught:
         _OPERATIONS[operation](store)
-    assert not api.scripted
+    assert not api.queued
     assert len(api.requests) == 1  # the library repeats nothing
     return caught.value
 
@@ -299,7 +299,7 @@ def _fail(api: GoogleApi, store: GCSStore, operation: str, answer: Scripted) -> 
 def test_what_may_pass_is_transient(
     api: GoogleApi, store: GCSStore, operation: str, status: int
 ) -> None:
-    error = _fail(api, store, operation, Scripted(status, b"<html>", {"Retry-After": "7"}))
+    error = _fail(api, store, operation, Reply(status, b"<html>", {"Retry-After": "7"}))
     assert isinstance(error, DatastoreError)
     assert error.transient
     assert error.retry_after == 7
@@ -318,7 +318,7 @@ def test_what_may_pass_is_transient(
 def test_garbage_is_one_sentence(
     api: GoogleApi, store: GCSStore, operation: str, body: bytes
 ) -> None:
-    error = _fail(api, store, operation, Scripted(200, body))
+    error = _fail(api, store, operation, Reply(200, body))
     assert "\n" not in error.message
     assert not error.transient
 
@@ -339,7 +339,7 @@ def test_a_permission_that_lacks_is_named(
 ) -> None:
     message = _DENIED.format(permission)
     body = json.dumps(failure(403, message, "forbidden")).encode() if told else b""
-    error = _fail(api, store, operation, Scripted(403, body))
+    error = _fail(api, store, operation, Reply(403, body))
     assert error.message.startswith(f"access denied: storage.objects.{permission} on gs://bucket")
     assert not error.transient
     assert error.hint
@@ -368,7 +368,7 @@ def test_what_stays_is_one_sentence(  # noqa: PLR0917  (pytest gives them by nam
     sentence: str,
 ) -> None:
     body = json.dumps(failure(status, *told)).encode()
-    error = _fail(api, store, operation, Scripted(status, body))
+    error = _fail(api, store, operation, Reply(status, body))
     assert sentence in error.message
     assert "\n" not in error.message
     assert len(error.message) < 400
@@ -378,7 +378,7 @@ def test_what_stays_is_one_sentence(  # noqa: PLR0917  (pytest gives them by nam
 @pytest.mark.parametrize("operation", ["writing", "stat", "listing"])
 def test_requests_without_credentials(api: GoogleApi, store: GCSStore, operation: str) -> None:
     # Not "reading": google-auth drops the answer to a download unread, and its socket unclosed.
-    error = _fail(api, store, operation, Scripted(401))
+    error = _fail(api, store, operation, Reply(401))
     assert "there are no credentials for Google Cloud Storage" in error.message
     assert not error.transient
 
@@ -402,7 +402,7 @@ def test_a_delete_does_not_hide_a_failure_behind_a_missing_key(
     keys = [f"key-{number:03}" for number in range(250)]
     for key in keys[::2]:
         api.store({"name": key}, b"", {})
-    api.scripted.append(Scripted(403, only="DELETE"))
+    api.queued.append(Reply(403, only="DELETE"))
     with pytest.raises(DatastoreError, match=r"access denied: storage\.objects\.delete"):
         store.delete(keys)
     store.delete(keys)
@@ -416,7 +416,7 @@ def test_the_bucket_is_asked_what_it_keeps(api: GoogleApi, store: GCSStore) -> N
     assert "soft-deleted, for 7 days" in str(store.remains())
     api.bucket["versioning"] = {"enabled": True}
     assert "as noncurrent versions" in str(store.remains())
-    api.scripted.append(Scripted(403))
+    api.queued.append(Reply(403))
     assert store.remains() is None
 
 
@@ -459,7 +459,7 @@ def test_a_rule_for_another_folder_does_not_matter(api: GoogleApi, rule: str, ok
 
 
 def test_what_may_not_be_asked_is_said_so(api: GoogleApi, store: GCSStore) -> None:
-    api.scripted.append(Scripted(403, only="GET"))
+    api.queued.append(Reply(403, only="GET"))
     findings = _examined(store)
     assert findings["bucket"].ok is None
     assert "storage.buckets.get" in findings["bucket"].detail
@@ -496,10 +496,10 @@ def _key_file(path: Path, token_uri: str) -> str:
 def test_the_credentials_file_is_used(api: GoogleApi, tmp_path: Path) -> None:
     store = _store(credentials_file=_key_file(tmp_path, f"{api.url}/token"), project="payer")
     granted = {"access_token": "granted", "expires_in": 3600, "token_type": "Bearer"}
-    api.scripted.append(Scripted(body=json.dumps(granted).encode()))
+    api.queued.append(Reply(body=json.dumps(granted).encode()))
     store.put("key", b"1")
-    assert [path for _, path, _ in api.requests] == ["/token", "/upload/storage/v1/b/bucket/o"]
-    assert api.requests[-1][2]["userProject"] == "payer"
+    assert [request.path for request in api.requests] == ["/token", "/upload/storage/v1/b/bucket/o"]
+    assert api.requests[-1].query["userProject"] == "payer"
     assert _examined(store)["credentials"].detail == "dumper@project.iam.gserviceaccount.com"
     store.close()
 
@@ -507,7 +507,7 @@ def test_the_credentials_file_is_used(api: GoogleApi, tmp_path: Path) -> None:
 def test_credentials_that_were_revoked_are_one_sentence(api: GoogleApi, tmp_path: Path) -> None:
     store = _store(credentials_file=_key_file(tmp_path, f"{api.url}/token"))
     refused = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-    api.scripted.append(Scripted(400, json.dumps(refused).encode()))
+    api.queued.append(Reply(400, json.dumps(refused).encode()))
     with pytest.raises(DatastoreError, match="have expired, or were revoked") as caught:
         store.get("key")
     assert not caught.value.transient
@@ -527,7 +527,7 @@ def test_credentials_that_are_not_accepted(api: GoogleApi, tmp_path: Path) -> No
     store = _store(credentials_file=_key_file(tmp_path, f"{api.url}/token"))
     token = json.dumps({"access_token": "old", "expires_in": 3600}).encode()
     for _ in range(3):  # the library takes a new token twice
-        api.scripted += [Scripted(body=token, only="POST"), Scripted(401, only="GET")]
+        api.queued += [Reply(body=token, only="POST"), Reply(401, only="GET")]
     with pytest.raises(DatastoreError, match="does not accept the credentials, or they have"):
         store.stat("key")
     store.close()

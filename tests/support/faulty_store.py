@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from replicate.datastores.base import Capabilities, Data, Datastore, ObjectInfo, PutMode
+from replicate.datastores.base import Data, Datastore, ObjectInfo, PutMode
+from replicate.datastores.passing import Passing
 
 Operation = Literal["put", "get", "stat", "list", "delete"]
 
@@ -92,7 +93,7 @@ def delay(
     return Fault(operation=operation, kind="delay", key=key, skip=skip, times=times, amount=seconds)
 
 
-class FaultyStore:
+class FaultyStore(Passing):
     """A `Datastore` around `inner` that follows a script; may be used by several threads.
 
     `calls` has every call so far, as operation and key (of a `list`, the prefix; of a `delete`, one
@@ -100,7 +101,7 @@ class FaultyStore:
     """
 
     def __init__(self, inner: Datastore, *script: Fault) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.calls: list[tuple[Operation, str]] = []
         self._script = [_Entry(fault) for fault in script]
         self._lock = threading.Lock()
@@ -118,14 +119,6 @@ class FaultyStore:
             if entry.struck != entry.fault.times
         ]
         assert not unused, "; ".join(unused)
-
-    @property
-    def location(self) -> str:
-        return self.inner.location
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self.inner.capabilities
 
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         fault = self._call("put", key)
@@ -167,9 +160,6 @@ class FaultyStore:
         _raise_before(fault)
         self.inner.delete(keys)
         _raise_after(fault)
-
-    def close(self) -> None:
-        self.inner.close()
 
     def _call(self, operation: Operation, *keys: str) -> Fault | None:
         with self._lock:

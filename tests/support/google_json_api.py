@@ -10,34 +10,34 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
-from tests.support.scripted_http import ScriptedHandler, ScriptedServer
+from tests.support.scripted_server import QueuedServer, Reply, Request
 
 PAGE = 1000
 
 
-class GoogleApi(ScriptedServer):
+class GoogleApi(QueuedServer):
     """The server; `objects` maps names to their resources, and `bodies` to their bytes."""
 
     def __init__(self) -> None:
-        super().__init__(_Handler)
+        super().__init__(self._answer)
         self.bucket: dict[str, Any] = {"name": "bucket", "location": "EU", "locationType": "region"}
         self.objects: dict[str, dict[str, Any]] = {}
         self.bodies: dict[str, bytes] = {}
-        self.sessions: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
+        self.sessions: dict[str, tuple[dict[str, Any], Mapping[str, str]]] = {}
         self.spoil = False
         self.lock = threading.Lock()
         self._generation = time.time_ns() // 1000
 
     def store(
-        self, resource: dict[str, Any], body: bytes, query: dict[str, str]
+        self, resource: dict[str, Any], body: bytes, query: Mapping[str, str]
     ) -> tuple[int, dict[str, Any]]:
         """The status and answer of an upload."""
         name = resource["name"]
@@ -60,73 +60,53 @@ class GoogleApi(ScriptedServer):
             self.bodies[name] = body
             return 200, self.objects[name]
 
-
-def failure(status: int, message: str, reason: str) -> dict[str, Any]:
-    """An error of the JSON API."""
-    return {
-        "error": {"code": status, "message": message, "errors": [{"reason": reason}]},
-    }
-
-
-@contextmanager
-def running_google_api() -> Iterator[GoogleApi]:
-    """A server with an empty bucket of the name `bucket`."""
-    server = GoogleApi()
-    with server.running():
-        yield server
-
-
-class _Handler(ScriptedHandler):
-    server: GoogleApi
-
-    def answer(self, path: str, query: dict[str, str], body: bytes) -> None:
-        """See `ScriptedHandler.answer`."""
+    def _answer(self, request: Request) -> Reply:
+        path, query = unquote(request.path), request.query
         if path == "/batch/storage/v1":
-            self._batch(body)
-        elif path.startswith("/upload/"):
-            self._upload(query, body)
-        elif path.endswith("/b/bucket/o"):
-            self._list(query)
-        elif "/b/bucket/o/" in path:
+            return self._batch(request.body)
+        if path.startswith("/upload/"):
+            return self._upload(request)
+        if path.endswith("/b/bucket/o"):
+            return self._list(query)
+        if "/b/bucket/o/" in path:
             name = path.partition("/b/bucket/o/")[2]
-            if self.command == "DELETE":
-                self._tell(*self._delete(name))
-            elif name not in self.server.objects:
-                self._tell(404, failure(404, f"No such object: bucket/{name}", "notFound"))
-            elif query.get("alt") == "media":
-                self._media(name)
-            else:
-                self._tell(200, self.server.objects[name])
-        elif path.endswith("/b/bucket"):
-            self._tell(200, self.server.bucket)
-        else:
-            self._tell(404, failure(404, "The specified bucket does not exist.", "notFound"))
+            if request.method == "DELETE":
+                return _tell(*self._delete(name))
+            if name not in self.objects:
+                return _tell(404, failure(404, f"No such object: bucket/{name}", "notFound"))
+            if query.get("alt") == "media":
+                return self._media(name, request.headers.get("range"))
+            return _tell(200, self.objects[name])
+        if path.endswith("/b/bucket"):
+            return _tell(200, self.bucket)
+        return _tell(404, failure(404, "The specified bucket does not exist.", "notFound"))
 
-    def _upload(self, query: dict[str, str], body: bytes) -> None:
-        if "/b/bucket/" not in self.path:
-            self._tell(404, failure(404, "The specified bucket does not exist.", "notFound"))
-        elif "upload_id" in query:
-            begun, first = self.server.sessions.pop(query["upload_id"])
-            self._tell(*self.server.store(begun, body, first))
-        elif query["uploadType"] == "resumable":
-            name = str(len(self.server.requests))
-            self.server.sessions[name] = json.loads(body), query
-            self.send(200, b"", {"Location": f"{self.server.url}{self.path}&upload_id={name}"})
-        else:
-            kind = self.headers["Content-Type"].encode()
-            parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: %b\r\n\r\n%b" % (kind, b""))
-            boundary = b"--" + str(parts.get_boundary()).encode()
-            _, resource, media, _ = body.split(boundary)
-            data = media.partition(b"\r\n\r\n")[2][:-2]
-            named = json.loads(resource.partition(b"\r\n\r\n")[2])
-            self._tell(*self.server.store(named, data, query))
+    def _upload(self, request: Request) -> Reply:
+        body, query = request.body, request.query
+        if "/b/bucket/" not in request.path:
+            return _tell(404, failure(404, "The specified bucket does not exist.", "notFound"))
+        if "upload_id" in query:
+            begun, first = self.sessions.pop(query["upload_id"])
+            return _tell(*self.store(begun, body, first))
+        if query["uploadType"] == "resumable":
+            name = str(len(self.requests))
+            self.sessions[name] = json.loads(body), query
+            address = urlencode({**query, "upload_id": name})
+            return Reply(200, b"", {"Location": f"{self.url}{request.path}?{address}"})
+        kind = request.headers["content-type"].encode()
+        parts = BytesParser(policy=HTTP).parsebytes(b"Content-Type: %b\r\n\r\n%b" % (kind, b""))
+        boundary = b"--" + str(parts.get_boundary()).encode()
+        _, resource, media, _ = body.split(boundary)
+        data = media.partition(b"\r\n\r\n")[2][:-2]
+        named = json.loads(resource.partition(b"\r\n\r\n")[2])
+        return _tell(*self.store(named, data, query))
 
     def _delete(self, name: str) -> tuple[int, dict[str, Any]]:
-        if self.server.objects.pop(name, None) is None:
+        if self.objects.pop(name, None) is None:
             return 404, failure(404, f"No such object: bucket/{name}", "notFound")
         return 204, {}
 
-    def _batch(self, body: bytes) -> None:
+    def _batch(self, body: bytes) -> Reply:
         parts = []
         for line in body.decode().splitlines():
             if line.startswith("DELETE "):
@@ -139,34 +119,48 @@ class _Handler(ScriptedHandler):
                     f"Content-Length: {len(answer)}\r\n\r\n{answer}\r\n"
                 )
         kind = {"Content-Type": "multipart/mixed; boundary=part"}
-        self.send(200, ("".join(parts) + "--part--\r\n").encode(), kind)
+        return Reply(200, ("".join(parts) + "--part--\r\n").encode(), kind)
 
-    def _list(self, query: dict[str, str]) -> None:
+    def _list(self, query: Mapping[str, str]) -> Reply:
         start = query.get("pageToken", "")
         names = sorted(
             name
-            for name in self.server.objects
+            for name in self.objects
             if name.startswith(query.get("prefix", "")) and name > start
         )
-        told: dict[str, Any] = {"items": [self.server.objects[name] for name in names[:PAGE]]}
+        told: dict[str, Any] = {"items": [self.objects[name] for name in names[:PAGE]]}
         if len(names) > PAGE:
             told["nextPageToken"] = names[PAGE - 1]
-        self._tell(200, told)
+        return _tell(200, told)
 
-    def _media(self, name: str) -> None:
-        body = self.server.bodies[name]
-        headers = {"X-Goog-Hash": f"md5={self.server.objects[name]['md5Hash']}"}
+    def _media(self, name: str, asked: str | None) -> Reply:
+        body = self.bodies[name]
+        headers = {"X-Goog-Hash": f"md5={self.objects[name]['md5Hash']}"}
         status = 200
-        if asked := self.headers.get("Range"):
+        if asked:
             first, _, last = asked.removeprefix("bytes=").partition("-")
             if int(first) >= len(body):
-                self.send(416, b"", {})
-                return
+                return Reply(416)
             body, status = body[int(first) : int(last or len(body)) + 1], 206
-        if self.server.spoil:
+        if self.spoil:
             body = bytes([body[0] ^ 1]) + body[1:]
-        self.send(status, body, headers)
+        return Reply(status, body, headers)
 
-    def _tell(self, status: int, told: dict[str, Any]) -> None:
-        body = b"" if status == 204 else json.dumps(told).encode()
-        self.send(status, body, {"Content-Type": "application/json"})
+
+def failure(status: int, message: str, reason: str) -> dict[str, Any]:
+    """An error of the JSON API."""
+    return {
+        "error": {"code": status, "message": message, "errors": [{"reason": reason}]},
+    }
+
+
+def _tell(status: int, told: dict[str, Any]) -> Reply:
+    body = b"" if status == 204 else json.dumps(told).encode()
+    return Reply(status, body, {"Content-Type": "application/json"})
+
+
+@contextmanager
+def running_google_api() -> Iterator[GoogleApi]:
+    """A server with an empty bucket of the name `bucket`."""
+    with GoogleApi() as server:
+        yield server

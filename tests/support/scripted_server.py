@@ -3,12 +3,15 @@
 with ScriptedServer(lambda request: Reply(503, xml_error("SlowDown"))) as server:
     ...  # a client of server.url
     assert server.requests[0].method == "PUT"
+
+Where a server answers well but for some requests, `QueuedServer` has the replies for these.
 """
 
 from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers` has names in lower case."""
+    """`path` is quoted as it was sent; `headers` has names in lower case."""
 
     method: str
     path: str
@@ -35,12 +38,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`length` is what the header says where that is not the body's; status 0 hangs up instead."""
+    """`length` is what the header says where that is not the body's; status 0 hangs up instead.
+
+    `seconds` are waited before. `only` is the method that a reply of a `QueuedServer` is for.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     length: int | None = None
+    seconds: float = 0.0
+    only: str | None = None
 
 
 Script = Callable[[Request], Reply]
@@ -108,11 +116,13 @@ class ScriptedServer:
                 self.close_connection = True
                 if reply.status == 0:
                     return
+                time.sleep(reply.seconds)
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 length = len(reply.body) if reply.length is None else reply.length
-                self.send_header("Content-Length", str(length))
+                if reply.status != 204:
+                    self.send_header("Content-Length", str(length))
                 self.send_header("Connection", "close")
                 self.end_headers()
                 if request.method != "HEAD":
@@ -122,6 +132,23 @@ class ScriptedServer:
                 """Say nothing."""
 
         return Handler
+
+
+class QueuedServer(ScriptedServer):
+    """Gives each of its `queued` replies once, to the next request, and then those of `rest`."""
+
+    def __init__(self, rest: Script = lambda _: Reply(404)) -> None:
+        super().__init__(self._next)
+        self.queued: list[Reply] = []
+        self._rest = rest
+        self._lock = threading.Lock()
+
+    def _next(self, request: Request) -> Reply:
+        with self._lock:
+            for number, reply in enumerate(self.queued):
+                if reply.only in (None, request.method):
+                    return self.queued.pop(number)
+        return self._rest(request)
 
 
 def xml_error(code: str, message: str = "", **fields: str) -> bytes:

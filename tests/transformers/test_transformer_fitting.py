@@ -11,7 +11,6 @@ from replicate.rows.column import KEEP, NULL, Column, Replacement
 from replicate.transformers.base import Effects, Uniqueness
 from replicate.transformers.fitting import Fitted
 
-
 EFFECTS = Effects(Uniqueness.MAY_COLLIDE)
 
 

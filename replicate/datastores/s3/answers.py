@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from replicate.datastores.remote.addresses import shown_address
 from replicate.datastores.s3.client import DEFAULT_REGION, Connection
-from replicate.datastores.s3.settings import S3Settings, shown
+from replicate.datastores.s3.settings import S3Settings
 from replicate.errors import ReplicateError
 
 
@@ -37,12 +36,12 @@ class Asked:
     def service(self) -> str:
         """Who answers."""
         endpoint = self.connection.endpoint if self.connection else self.settings.endpoint
-        return shown(endpoint) if endpoint else "the service"
+        return shown_address(endpoint) if endpoint else "the service"
 
     @property
     def target(self) -> str:
         """What the permission is needed on, as it stands in a policy."""
-        return f"{self.bucket}/{self.settings.folder}{self.key}" if self.key else self.bucket
+        return f"{self.bucket}/{self.settings.folder.start(self.key)}" if self.key else self.bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +80,17 @@ def says(error: ReplicateError, *codes: str) -> bool:
     return answer is not None and (answer.code in codes or str(answer.status) in codes)
 
 
+def is_unsupported(error: ReplicateError) -> bool:
+    """Whether the service says that it has no such operation, or no such header."""
+    return says(error, "501", "405", "NotImplemented", "MethodNotAllowed", "MalformedXML")
+
+
+def plain_etag(answer: dict[str, Any]) -> str:
+    """The etag without quotes, as it is compared and as Ceph wants it back; empty where none is."""
+    return str(answer.get("ETag") or "").removeprefix("W/").strip('"')
+
+
 def region_in(answer: Answer) -> str | None:
     """Where an answer says that the bucket is."""
     found = answer.headers.get("x-amz-bucket-region") or answer.error.get("Region")
     return str(found) if found else None
-
-
-def date_in(text: str) -> datetime | None:
-    """The date of a header, in UTC."""
-    try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)  # it is always GMT
-    except (ValueError, TypeError, IndexError):
-        return None

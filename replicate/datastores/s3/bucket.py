@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from contextlib import suppress
 from typing import Any
 
+from replicate.datastores.remote.checksums import content_md5
 from replicate.datastores.s3.answers import Asked, says
 from replicate.datastores.s3.client import DEFAULT_REGION, Connection, connect
 from replicate.datastores.s3.faults import no_bucket, translated
@@ -23,6 +22,7 @@ class Bucket:
     def __init__(self, settings: S3Settings) -> None:
         settings.check()
         self.settings = settings
+        self.folder = settings.folder
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._seen = False
@@ -57,16 +57,6 @@ class Bucket:
         if self._welcome:
             params["headers"].pop("Expect", None)
 
-    # Keys: ours are those of the bucket without the folder.
-
-    def full(self, key: str) -> str:
-        return self.settings.folder + key
-
-    def own(self, full: str) -> str | None:
-        """The key of ours that has this name in the bucket; None for what is outside."""
-        folder = self.settings.folder
-        return full[len(folder) :] if full.startswith(folder) else None
-
     # Requests
 
     def call(
@@ -80,7 +70,7 @@ class Bucket:
         client = connection.client
         method = _METHODS[operation]
         if key is not None:
-            parameters.setdefault("Key", self.full(key))
+            parameters.setdefault("Key", self.folder.name(key))
         with translated(lambda: Asked(operation, self.settings, connection, key)):
             answer: dict[str, Any] = getattr(client, method)(
                 Bucket=self.settings.bucket, **parameters
@@ -101,7 +91,7 @@ class Bucket:
         """
         parameters = {
             "Body": body,
-            "ContentMD5": md5 or base64.b64encode(_md5(body)).decode(),
+            "ContentMD5": md5 or content_md5(body),
             **self.settings.put_parameters(),
             **condition,
         }
@@ -160,10 +150,6 @@ class Bucket:
             raise no_bucket(self.asked("HeadBucket")) from error
         except DatastoreError:
             return  # then it can't be told, and the object is missing in any case
-
-
-def _md5(body: bytes) -> bytes:
-    return hashlib.md5(body, usedforsecurity=False).digest()
 
 
 _METHODS = {

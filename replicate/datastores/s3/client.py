@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import ssl
 from dataclasses import dataclass
@@ -24,13 +22,9 @@ from botocore.credentials import (
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from replicate.datastores.s3.settings import (
-    S3Settings,
-    Service,
-    check_address,
-    is_loopback,
-    service_at,
-)
+from replicate.datastores.remote.addresses import is_loopback
+from replicate.datastores.remote.checksums import content_md5
+from replicate.datastores.s3.settings import S3Settings, Service, service_at
 from replicate.errors import UsageError
 from replicate.version import __version__
 
@@ -70,7 +64,7 @@ def connect(settings: S3Settings) -> Connection:
         config=_config(settings, settings.endpoint),
     )
     endpoint = client.meta.endpoint_url
-    check_address(endpoint, secure=settings.secure)  # a profile may have one as well
+    settings.check_address(endpoint)  # a profile may have one as well
     service = service_at(endpoint)
     if service is not Service.AMAZON and settings.endpoint is None:
         # It came from the environment or from a profile, and is no less a custom one.
@@ -202,7 +196,7 @@ def token_service(
     client = session.create_client(
         name, region_name=region, endpoint_url=own, verify=verify, config=config, **credentials
     )
-    check_address(client.meta.endpoint_url, secure=settings.secure)
+    settings.check_address(client.meta.endpoint_url)
     return client
 
 
@@ -233,10 +227,9 @@ def _stay(params: dict[str, Any], **_: object) -> None:
 def _add_md5(request: AWSRequest, **_: object) -> None:
     """The one checksum of a DeleteObjects that CloudServer, Swift and older others know."""
     body = request.data if isinstance(request.data, bytes) else str(request.data).encode()
-    digest = hashlib.md5(body, usedforsecurity=False).digest()
     for name in [name for name in request.headers if _is_own_checksum(name)]:
         del request.headers[name]
-    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
+    request.headers["Content-MD5"] = content_md5(body)
 
 
 def _is_own_checksum(name: str) -> bool:

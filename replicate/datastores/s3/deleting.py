@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from replicate.datastores.s3.answers import is_unsupported
 from replicate.datastores.s3.bucket import Bucket
-from replicate.datastores.s3.conditions import is_unsupported
 from replicate.datastores.s3.faults import nonsense, translated
 from replicate.datastores.s3.settings import Service
 from replicate.errors import DatastoreError, NotFoundError, ReplicateError
@@ -31,7 +31,7 @@ class Deleting:
 
     def delete(self, keys: Sequence[str]) -> None:
         """Remove each of `keys`, which are ours, and their old versions if the settings say so."""
-        self._remove([{"Key": self._bucket.full(key)} for key in keys])
+        self._remove([{"Key": self._bucket.folder.name(key)} for key in keys])
         if keys and self._bucket.settings.purge_versions and self._keeps_versions():
             self._purge(keys)
 
@@ -68,7 +68,7 @@ class Deleting:
 
     def _raise(self, error: dict[str, Any]) -> None:
         """What DeleteObjects tells of one object, as if it had been the answer for it alone."""
-        key = self._bucket.own(str(error.get("Key") or ""))
+        key = self._bucket.folder.key(str(error.get("Key") or ""))
         response: Any = {"Error": error}
         with translated(lambda: self._bucket.asked("DeleteObject", key)):
             raise ClientError(response, "DeleteObject")
@@ -80,7 +80,7 @@ class Deleting:
 
     def _remove_one(self, doomed: _Doomed) -> None:
         try:
-            self._bucket.call("DeleteObject", key=self._bucket.own(doomed["Key"]), **doomed)
+            self._bucket.call("DeleteObject", key=self._bucket.folder.key(doomed["Key"]), **doomed)
         except NotFoundError as error:
             if "NoSuchBucket" in str(error.__cause__):
                 raise
@@ -99,7 +99,7 @@ class Deleting:
         """Old versions first and markers last, so that nothing ever comes to light again."""
         folders: dict[str, list[str]] = {}
         for key in keys:
-            full = self._bucket.full(key)
+            full = self._bucket.folder.name(key)
             folders.setdefault(full.rpartition("/")[0], []).append(full)
         for names in folders.values():
             markers: list[_Doomed] = []

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from replicate.datastores.base import Finding
+from replicate.datastores.remote.checksums import UNCHECKED, checksums, content_md5
 from replicate.datastores.s3.answers import Asked, says
 from replicate.datastores.s3.bucket import Bucket
 from replicate.datastores.s3.client import DEFAULT_REGION, authorities, token_service
@@ -37,13 +36,12 @@ def examine(bucket: Bucket, deleting: Deleting, prefix: str) -> Iterator[Finding
     """One finding after the other; what can't be asked has `ok` None and says why."""
     yield _asked("credentials", "nothing works without them", lambda: _credentials(bucket))
     yield _asked("region", "requests may be refused or go a long way", lambda: _region(bucket))
-    yield _asked("checksums", _UNCHECKED, lambda: _checksums(bucket, f"{prefix}checksum"))
+    yield _asked("checksums", UNCHECKED, lambda: _checksums(bucket, f"{prefix}checksum"))
     yield _asked("versioning", _UNKNOWN_REST, lambda: _versioning(bucket, deleting))
     yield _asked("lifecycle", "rules may remove dumps", lambda: _lifecycle(bucket))
     yield _asked("object lock", _UNKNOWN_REST, lambda: _lock(bucket))
 
 
-_UNCHECKED = "damage on the way is found only when a dump is verified or restored"
 _UNKNOWN_REST = "a delete may leave old versions behind"
 
 
@@ -60,7 +58,7 @@ def _credentials(bucket: Bucket) -> Finding:
     if bucket.service is Service.AMAZON:
         return Finding(name, True, f"of {_identity(bucket)}", _ACCEPTED)
     try:
-        bucket.call("ListObjectsV2", MaxKeys=1, Prefix=bucket.full(""))
+        bucket.call("ListObjectsV2", MaxKeys=1, Prefix=bucket.folder.start(""))
     except NotFoundError:
         pass  # who is told that may ask
     except DatastoreError as error:
@@ -105,21 +103,13 @@ def _region(bucket: Bucket) -> Finding:
 
 
 def _checksums(bucket: Bucket, key: str) -> Finding:
-    wrong = base64.b64encode(hashlib.md5(b"other", usedforsecurity=False).digest()).decode()
     try:
-        bucket.put(key, b"one", md5=wrong)
+        bucket.put(key, b"one", md5=content_md5(b"other"))
     except DatastoreError as error:
         if not says(error, "BadDigest", "InvalidDigest"):
             raise
-        return Finding(
-            "checksums",
-            True,
-            "an object that doesn't fit its checksum is refused",
-            "damage on the way to the bucket is noticed at once, and the object sent again",
-        )
-    return Finding(
-        "checksums", False, "an object that doesn't fit its checksum is taken", _UNCHECKED
-    )
+        return checksums(refused=True)
+    return checksums(refused=False)
 
 
 def _versioning(bucket: Bucket, deleting: Deleting) -> Finding:
@@ -139,7 +129,7 @@ def _lifecycle(bucket: Bucket) -> Finding:
             raise
         rules = []
     biting = [(rule, what) for rule in rules if (what := _bite(rule)) is not None]
-    folder = bucket.settings.folder
+    folder = bucket.folder.start("")
     for rule, what in biting:
         if folder.startswith(_prefix(rule)):
             return Finding(

@@ -6,7 +6,6 @@ seen to answer. Of an answer to HEAD, which has no body, the status takes the pl
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ from datetime import UTC, datetime
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from replicate.datastores.s3.answers import Answer, Asked, answer_of, date_in, region_in
+from replicate.datastores.remote.network import date_in, retry_after, shown, unreachable
+from replicate.datastores.s3.answers import Answer, Asked, answer_of, region_in
 from replicate.datastores.s3.client import no_credentials
 from replicate.errors import (
     ConflictError,
@@ -92,7 +92,7 @@ def _refused(answer: Answer, asked: Asked, error: boto.ClientError) -> Replicate
         return DatastoreError(
             f"{what}: {answer.code or answer.status}",
             transient=True,
-            retry_after=_retry_after(answer),
+            retry_after=retry_after(answer.headers.get("retry-after")),
         )
     said = _clean(answer.message)
     return DatastoreError(
@@ -213,15 +213,6 @@ def _unwanted(answer: Answer, asked: Asked) -> ReplicateError | None:
     return None
 
 
-def _retry_after(answer: Answer) -> float | None:
-    """Seconds; the header has them, or a date (RFC 9110, section 10.2.3)."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    until = date_in(text)
-    return max(0.0, (until - datetime.now(UTC)).total_seconds()) if until else None
-
-
 def _skew(answer: Answer) -> str:
     try:
         now = datetime.fromisoformat(str(answer.error.get("ServerTime"))).astimezone(UTC)
@@ -236,7 +227,7 @@ def _skew(answer: Answer) -> str:
 
 
 def _clean(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())[:200].rstrip(". ")
+    return shown(text).rstrip(". ")
 
 
 # What keeps an answer from coming
@@ -265,13 +256,14 @@ def _failed(error: Exception, asked: Asked) -> ReplicateError:
         )
     if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError):
         return UsageError(f"the datastore can't be used as it is configured: {_clean(str(error))}")
-    if isinstance(error, boto.SSLError):
-        return _tls(error, asked)
-    if isinstance(error, boto.EndpointConnectionError):
-        return _unreachable(error, asked)
-    for kind, what in _INTERRUPTIONS:
-        if isinstance(error, kind):
-            return DatastoreError(f"{asked.service} {what}", transient=True)
+    if isinstance(error, boto.ProxyConnectionError):
+        what = f"{asked.service} can't be reached through the proxy"
+        return DatastoreError(what, transient=True)
+    if isinstance(error, boto.MetadataRetrievalError):
+        what = f"{asked.service} needs credentials that the machine did not give"
+        return DatastoreError(what, transient=True)
+    if isinstance(error, _INTERRUPTIONS):
+        return unreachable(error, service=asked.service, trust=_BUNDLE)
     if isinstance(error, ResponseParserError | ValueError):
         return nonsense(asked)
     return DatastoreError(f"{asked.service} can't be spoken to: {type(error).__name__}")
@@ -302,38 +294,5 @@ _NO_LOGIN = (
     boto.SSOError,
     boto.TokenRetrievalError,
 )
-_INTERRUPTIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
-    ((boto.ConnectTimeoutError, boto.ReadTimeoutError), "did not answer in time"),
-    (boto.ProxyConnectionError, "can't be reached through the proxy"),
-    ((boto.IncompleteReadError, boto.ResponseStreamingError), "broke off in the middle"),
-    (boto.HTTPClientError, "broke the connection off"),
-    (boto.MetadataRetrievalError, "needs credentials that the machine did not give"),
-    (OSError, "broke the connection off"),
-)
-
-
-def _tls(error: Exception, asked: Asked) -> DatastoreError:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text or "doesn't match" in text:
-        return DatastoreError(
-            f"the certificate of {asked.service} can't be trusted",
-            hint="set ca_bundle to a PEM file of the authorities that sign it",
-        )
-    if "WRONG_VERSION_NUMBER" in text or "HTTP_REQUEST" in text or "UNKNOWN_PROTOCOL" in text:
-        return DatastoreError(f"{asked.service} does not speak TLS", hint="check the endpoint")
-    return DatastoreError(f"the TLS connection to {asked.service} failed", transient=True)
-
-
-def _unreachable(error: boto.EndpointConnectionError, asked: Asked) -> DatastoreError:
-    chain: BaseException | None = error.kwargs.get("error")
-    while chain is not None and not isinstance(chain, socket.gaierror):
-        chain = chain.__cause__ or chain.__context__
-    if chain is not None:
-        return DatastoreError(
-            f"the host of {asked.service} is not known here",
-            hint="check the endpoint and the region, and the network",
-            transient=chain.errno == socket.EAI_AGAIN,
-        )
-    return DatastoreError(
-        f"{asked.service} can't be reached", hint="check the endpoint", transient=True
-    )
+_INTERRUPTIONS = (boto.ConnectionError, boto.HTTPClientError, boto.IncompleteReadError, OSError)
+_BUNDLE = "set ca_bundle to a PEM file of the authorities that sign it"

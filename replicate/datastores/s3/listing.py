@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from replicate.datastores.base import ObjectInfo, is_key
-from replicate.datastores.s3.answers import says
+from replicate.datastores.remote.objects import in_order
+from replicate.datastores.s3.answers import plain_etag, says
 from replicate.datastores.s3.bucket import Bucket
-from replicate.datastores.s3.conditions import plain_etag
 from replicate.datastores.s3.faults import nonsense
 from replicate.errors import DatastoreError, NotFoundError
 
@@ -24,19 +24,17 @@ def listed(bucket: Bucket, prefix: str) -> Iterator[ObjectInfo]:
     path = prefix.rpartition("/")[0]
     if prefix.startswith("/") or (path and not is_key(path)):
         return  # no key starts like that
-    last = ""
-    for page in _pages(bucket, bucket.full(prefix)):
-        for found in page.get("Contents") or ():
-            full = str(found.get("Key") or "")
-            if full <= last:
-                raise DatastoreError(
-                    f"{bucket.asked('ListObjectsV2').service} lists objects in no order",
-                    hint="run: replicate datastore check",
-                )
-            last = full
-            key = bucket.own(full)
-            if key is not None and is_key(key) and key.startswith(prefix):
-                yield _info(bucket, key, found)
+    pages = _pages(bucket, bucket.folder.start(prefix))
+    every = (found for page in pages for found in page.get("Contents") or ())
+    # Others' objects as well: where a service repeats a page of them there would be no end.
+    for found in in_order(every, bucket.settings.location, name=_name):
+        key = bucket.folder.key(_name(found))
+        if key is not None and key.startswith(prefix):
+            yield _info(bucket, key, found)
+
+
+def _name(found: dict[str, Any]) -> str:
+    return str(found.get("Key") or "")
 
 
 def _pages(bucket: Bucket, prefix: str) -> Iterator[dict[str, Any]]:

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import SecretStr
 
 from replicate.config import AwsConfig, GcpConfig
+from replicate.datastores.remote.addresses import check_address, host_of, shown_address
+from replicate.datastores.remote.objects import Folder
 from replicate.errors import UsageError
 
 GOOGLE = "https://storage.googleapis.com"
@@ -118,18 +118,22 @@ class S3Settings:
         """Where the objects are, fit to be shown."""
         path = "/".join(filter(None, (self.bucket, self.prefix)))
         address = self.endpoint or _endpoint_of_environment()
-        return f"s3://{path}" + (f" at {shown(address)}" if address else "")
+        return f"s3://{path}" + (f" at {shown_address(address)}" if address else "")
 
     @property
-    def folder(self) -> str:
-        """What stands before each key in the bucket: the prefix and a slash, or nothing."""
-        return f"{self.prefix}/" if self.prefix else ""
+    def folder(self) -> Folder:
+        """Where keys are in the bucket."""
+        return Folder(self.prefix)
 
     def check(self) -> None:
         """Raise `UsageError` for an address that can't be used, as far as it is known by now."""
         address = self.endpoint or _endpoint_of_environment()
         if address is not None:
-            check_address(address, secure=self.secure)
+            self.check_address(address)
+
+    def check_address(self, address: str) -> None:
+        """Raise `UsageError` unless `address`, found out by now, may be spoken to."""
+        check_address(address, source="the endpoint of the datastore", secure=self.secure)
 
     def put_parameters(self) -> dict[str, Any]:
         """What goes with each object, under the names that PutObject has for it."""
@@ -142,61 +146,11 @@ class S3Settings:
         return {name: value for name, value in given.items() if value}
 
 
-def check_address(address: str, *, secure: bool) -> None:
-    """Raise `UsageError` unless `address` may be spoken to.
-
-    Plain http is for this machine alone, unless `secure` is false.
-    """
-    parts = _split(address)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"{shown(address)} is not the address of a service")
-    if parts.username is not None or parts.password is not None:
-        raise UsageError(
-            f"the address of {shown(address)} has a name or a password in it",
-            hint="give credentials by themselves",
-        )
-    if parts.query or parts.fragment:
-        raise UsageError(f"the address of {shown(address)} goes on after its path")
-    if parts.scheme == "http" and secure and not is_loopback(address):
-        raise UsageError(
-            f"{shown(address)} would be spoken to in the clear",
-            hint="use https://, or set `secure: false` where the network can be trusted",
-        )
-
-
-def is_loopback(address: str) -> bool:
-    """Whether `address` is on this machine, going by its name alone."""
-    host = _split(address).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def service_at(address: str) -> Service:
-    host = f".{_split(address).hostname or ''}"
+    host = f".{host_of(address)}"
     if host.endswith(_AMAZON_HOSTS):
         return Service.AMAZON
     return Service.GOOGLE if host.endswith(".storage.googleapis.com") else Service.OTHER
-
-
-def shown(address: str) -> str:
-    """`address` without what is nobody's business."""
-    parts = _split(address)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    port = f":{parts.port}" if parts.port is not None else ""
-    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
-
-
-def _split(address: str) -> SplitResult:
-    try:
-        parts = urlsplit(address)
-        parts.port  # noqa: B018  (read for the error that it raises)
-    except ValueError:
-        raise UsageError("the address of the datastore is not one") from None
-    return parts
 
 
 def _endpoint_of_environment() -> str | None:

@@ -1,7 +1,7 @@
 """A datastore in a bucket of S3, or of a service that speaks its protocol.
 
 Amazon's word is taken for what Amazon documents. Of every other service only what it was seen to
-do is believed: see `conditions.py` and `deleting.py`. Each object is one PUT with its MD5, which
+do is believed: see `Conditions` and `deleting.py`. Each object is one PUT with its MD5, which
 the service compares; what comes back is checked against its length, and by whoever reads it.
 """
 
@@ -24,10 +24,12 @@ from replicate.datastores.base import (
     check_key,
     too_large,
 )
+from replicate.datastores.remote.conditions import Conditions, conflict
+from replicate.datastores.remote.network import date_in
+from replicate.datastores.remote.objects import check_range, no_bytes, past_the_end
 from replicate.datastores.s3 import examining
-from replicate.datastores.s3.answers import date_in, says
+from replicate.datastores.s3.answers import plain_etag, says
 from replicate.datastores.s3.bucket import Bucket
-from replicate.datastores.s3.conditions import Conditions, plain_etag
 from replicate.datastores.s3.deleting import Deleting
 from replicate.datastores.s3.faults import nonsense, translated
 from replicate.datastores.s3.listing import listed, utc
@@ -35,6 +37,11 @@ from replicate.datastores.s3.settings import S3Settings, Service
 from replicate.errors import ConflictError, DatastoreError, NotFoundError
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
+_NO_ETAG = "0" * 32
+_PROMISED = {
+    Service.AMAZON: ConditionalWrites.ATOMIC,
+    Service.GOOGLE: ConditionalWrites.NONE,  # its etags are for reading only
+}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
 
 
@@ -55,7 +62,9 @@ class S3Store:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = Bucket(settings)
-        self._conditions = Conditions(self._bucket)
+        self._conditions = Conditions(
+            self, never=_NO_ETAG, promised=lambda: _PROMISED.get(self._bucket.service)
+        )
         self._deleting = Deleting(self._bucket)
         self._takes_generation = True
 
@@ -75,16 +84,22 @@ class S3Store:
 
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         check_key(key)
+        left = self._conditions.left(key, mode)
+        if mode == "create" and self._bucket.service is Service.GOOGLE and self._takes_generation:
+            left = mode  # see `client.py`: this one it decides
+        return self.put_conditionally(key, data, left)
+
+    def put_conditionally(self, key: str, data: Data, mode: PutMode) -> ObjectInfo:
+        """As `put`, with the condition left to the service, whether it honours it or not."""
         body = data if isinstance(data, bytes) else memoryview(data).tobytes()
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        condition = self._condition(key, mode)
         try:
-            answer = self._put(key, body, condition)
+            answer = self._put(key, body, _condition(mode))
         except ConflictError as error:
-            raise _conflict(key, mode) from error
+            raise conflict(key, mode) from error
         except NotFoundError as error:
             if isinstance(mode, Replace):  # without an object, or a bucket, it has another version
-                raise _conflict(key, mode) from error
+                raise conflict(key, mode) from error
             raise
         version = plain_etag(answer)
         if not version:
@@ -108,27 +123,6 @@ class S3Store:
             self._takes_generation = False
             answer = self._bucket.put(key, body)
         return answer
-
-    def _condition(self, key: str, mode: PutMode) -> dict[str, str]:
-        """What is sent with a put for `mode`; where that can't decide it, look first."""
-        if mode == "overwrite":
-            return {}
-        if self._conditions.writes is not ConditionalWrites.ATOMIC:
-            self._look(key, mode)
-            google = self._bucket.service is Service.GOOGLE
-            if not (google and mode == "create" and self._takes_generation):
-                return {}
-        return {"IfMatch": mode.version} if isinstance(mode, Replace) else {"IfNoneMatch": "*"}
-
-    def _look(self, key: str, mode: PutMode) -> None:
-        try:
-            found = self.stat(key)
-        except NotFoundError as error:
-            if isinstance(mode, Replace):
-                raise _conflict(key, mode) from error
-            return
-        if not isinstance(mode, Replace) or found.version != mode.version:
-            raise _conflict(key, mode)
 
     def delete(self, keys: Iterable[str]) -> None:
         """See `Datastore.delete`. With `purge_versions` the old versions go as well."""
@@ -160,7 +154,7 @@ class S3Store:
     ) -> bytes:
         check_key(key)
         if byte_range is not None:
-            return self._get_range(key, *byte_range, max_size)
+            return self._get_range(key, byte_range, max_size)
         answer = self._get(key, {})
         size = answer.get("ContentLength")
         if max_size is not None and size is not None and size > max_size:
@@ -173,26 +167,23 @@ class S3Store:
             raise too_large(key, len(data), max_size)
         return data
 
-    def _get_range(self, key: str, start: int, end: int, max_size: int | None) -> bytes:
-        if max_size is not None and end - start > max_size:
-            raise too_large(key, end - start, max_size)
-        if not 0 <= start < end:
-            size = self.stat(key).size  # there is no way to ask for no bytes
-            if start == end and 0 <= start <= size:
-                return b""
-            raise _past_end(key, start, end, size)
+    def _get_range(self, key: str, byte_range: tuple[int, int], max_size: int | None) -> bytes:
+        check_range(key, byte_range, max_size)
+        start, end = byte_range
+        if start == end:
+            return no_bytes(self, key, end)
         try:
             answer = self._get(key, {"Range": f"bytes={start}-{end - 1}"})
         except DatastoreError as error:
             if not says(error, "416", "InvalidRange"):
                 raise
-            raise _past_end(key, start, end, None) from error
+            raise past_the_end(key, byte_range) from error
         partial = answer["ResponseMetadata"].get("HTTPStatusCode") == 206
         if not partial and "ContentRange" not in answer:  # which rclone sends with a plain 200
             # The service gives the whole object: then the part is taken from that.
             data = self._read(key, answer, end)
             if len(data) < end:
-                raise _past_end(key, start, end, len(data))
+                raise past_the_end(key, byte_range, len(data))
             return data[start:end]
         told = _CONTENT_RANGE.match(str(answer.get("ContentRange") or ""))
         if told is None or int(told[1]) != start or int(told[2]) >= end:
@@ -202,7 +193,7 @@ class S3Store:
             )
         if int(told[2]) + 1 < end:
             answer["Body"].close()
-            raise _past_end(key, start, end, int(told[2]) + 1)
+            raise past_the_end(key, byte_range, int(told[2]) + 1)
         data = self._read(key, answer, None)
         if len(data) != end - start:
             raise _short(key)
@@ -261,15 +252,10 @@ def _is_own_encryption(answer: dict[str, Any]) -> bool:
     )
 
 
-def _conflict(key: str, mode: PutMode) -> ConflictError:
-    if isinstance(mode, Replace):
-        return ConflictError(f"{key} was changed or deleted by somebody else")
-    return ConflictError(f"{key} exists already")
-
-
-def _past_end(key: str, start: int, end: int, size: int | None) -> DatastoreError:
-    has = "which ends earlier" if size is None else f"which has {size}"
-    return DatastoreError(f"bytes {start} to {end} were asked of {key}, {has}")
+def _condition(mode: PutMode) -> dict[str, str]:
+    if mode == "overwrite":
+        return {}
+    return {"IfMatch": mode.version} if isinstance(mode, Replace) else {"IfNoneMatch": "*"}
 
 
 def _short(key: str) -> DatastoreError:

@@ -11,8 +11,9 @@ import pytest
 
 from replicate.config import AwsConfig, GcpConfig
 from replicate.datastores.base import ConditionalWrites
+from replicate.datastores.remote.addresses import check_address
 from replicate.datastores.s3.bucket import Bucket
-from replicate.datastores.s3.settings import S3Settings, Service, check_address, service_at
+from replicate.datastores.s3.settings import S3Settings, Service, service_at
 from replicate.datastores.s3.store import S3Store
 from replicate.errors import UsageError
 from tests.support.scripted_server import Reply, Request, ScriptedServer
@@ -67,7 +68,7 @@ def test_plain_http_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_plain_http_of_a_profile_is_refused_before_any_request() -> None:
     _write("AWS_CONFIG_FILE", "[profile plain]\nendpoint_url = http://s3.example.com\n")
     store = S3Store(_aws(profile="plain", credentials=KEYS))
-    with pytest.raises(UsageError, match=r"http://s3\.example\.com would be spoken to"):
+    with pytest.raises(UsageError, match=r"http://s3\.example\.com, which would be spoken to"):
         store.get("a")
 
 
@@ -75,7 +76,7 @@ def test_plain_http_of_a_profile_is_refused_before_any_request() -> None:
     "url", ["http://localhost:9000", "http://127.0.0.1", "http://127.9.9.9", "http://[::1]:9000"]
 )
 def test_plain_http_is_fine_on_this_machine(url: str) -> None:
-    check_address(url, secure=True)
+    check_address(url, source="it")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_plain_http_is_fine_on_this_machine(url: str) -> None:
 )
 def test_address_that_is_none(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_address(url, secure=True)
+        check_address(url, source="it")
     assert "word" not in caught.value.message.replace("password", "")
 
 

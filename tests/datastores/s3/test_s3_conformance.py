@@ -9,7 +9,7 @@ import pytest
 from replicate.datastores.base import ConditionalWrites, Datastore
 from replicate.datastores.conformance import CASES, Case
 from replicate.datastores.retrying import Retrying
-from tests.support.moto_server import Moto
+from tests.support.moto_bucket import Moto
 
 
 def _forgiving(store: Datastore, case: Case) -> Datastore:

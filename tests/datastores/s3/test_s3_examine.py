@@ -11,7 +11,7 @@ import pytest
 from replicate.datastores.base import Examinable, Finding
 from replicate.datastores.s3 import examining
 from replicate.datastores.s3.bucket import Bucket
-from tests.support.moto_server import Moto
+from tests.support.moto_bucket import Moto
 from tests.support.scripted_server import Reply, ScriptedServer, xml_error
 
 NAMES = ["credentials", "region", "checksums", "versioning", "lifecycle", "object lock"]

@@ -11,7 +11,7 @@ import pytest
 from replicate.datastores.base import ConditionalWrites, KeepsVersions
 from replicate.datastores.s3.store import S3Store
 from replicate.errors import DatastoreError, NotFoundError
-from tests.support.moto_server import Moto
+from tests.support.moto_bucket import Moto
 
 
 def test_bucket_is_made_by_the_first_put(moto: Moto) -> None:
@@ -241,5 +241,5 @@ def test_empty_range(moto: Moto) -> None:
         store.put("a", b"abc")
         assert store.get("a", byte_range=(3, 3)) == b""
         for byte_range in ((4, 4), (2, 1), (-1, 2)):
-            with pytest.raises(DatastoreError, match="were asked of a, which has 3"):
+            with pytest.raises(DatastoreError, match="were asked of a"):
                 store.get("a", byte_range=byte_range)

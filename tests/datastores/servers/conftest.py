@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.moto_server import AMBIENT
+from tests.support.ambient_settings import AMBIENT
 from tests.support.object_servers.reach import ObjectServer
 from tests.support.object_servers.targets import Servers, servers
 

@@ -9,16 +9,14 @@ service tells.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import os
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import google.auth
 from google.api_core.exceptions import NotFound, RequestRangeNotSatisfiable
@@ -28,7 +26,6 @@ from google.cloud.storage import Blob, Bucket, Client  # type: ignore[import-unt
 from google.oauth2 import service_account
 
 from replicate.config import GcsConfig
-from replicate.datastores import gcs_examination
 from replicate.datastores.base import (
     Capabilities,
     ConditionalWrites,
@@ -39,17 +36,16 @@ from replicate.datastores.base import (
     Replace,
     too_large,
 )
-from replicate.datastores.gcs_faults import Request, translated
-from replicate.datastores.remote import (
-    Conditions,
+from replicate.datastores.gcs import examining
+from replicate.datastores.gcs.faults import Request, translated
+from replicate.datastores.remote.addresses import check_address, host_of
+from replicate.datastores.remote.checksums import checksums, content_md5, refused_upload
+from replicate.datastores.remote.conditions import Conditions, conflict
+from replicate.datastores.remote.objects import (
     Folder,
-    changed,
-    check_address,
-    check_first,
     check_range,
-    checksums,
-    exists,
     in_order,
+    no_bytes,
     past_the_end,
 )
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, UsageError
@@ -88,9 +84,7 @@ class GCSStore:
         self._credentials = _credentials(config.credentials_file)
         if self._credentials is None and os.environ.get(_EMULATOR):
             self._credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]  # it has no types
-        host = urlsplit(self._endpoint).hostname if self._endpoint else "googleapis.com"
-        trusted = host is not None and f".{host}".endswith(".googleapis.com")
-        self._conditions = Conditions(trusted=trusted)
+        self._conditions = Conditions(self, never=_NEVER, promised=self._promised)
         self._lock = threading.Lock()
         self._opened: Client | None = None
 
@@ -102,7 +96,11 @@ class GCSStore:
     @property
     def capabilities(self) -> Capabilities:
         """See `Datastore.capabilities`. A host that isn't Google's is tried out first."""
-        return Capabilities(conditional_writes=self._conditions.of(self, _NEVER))
+        return Capabilities(conditional_writes=self._conditions.writes)
+
+    def _promised(self) -> ConditionalWrites | None:
+        host = host_of(self._endpoint) if self._endpoint else "googleapis.com"
+        return ConditionalWrites.ATOMIC if f".{host}".endswith(".googleapis.com") else None
 
     def close(self) -> None:
         with self._lock:
@@ -115,10 +113,7 @@ class GCSStore:
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         """See `Datastore.put`. Up to 8 MiB in one request, above that in two."""
         self._folder.name(key)
-        if mode != "overwrite" and self._conditions.of(self, _NEVER) is ConditionalWrites.NONE:
-            check_first(self, key, mode)
-            mode = "overwrite"
-        return self.put_conditionally(key, data, mode)
+        return self.put_conditionally(key, data, self._conditions.left(key, mode))
 
     def put_conditionally(self, key: str, data: Data, mode: PutMode) -> ObjectInfo:
         """As `put`, with the condition left to the service, whether it honours it or not."""
@@ -126,17 +121,17 @@ class GCSStore:
         if isinstance(mode, Replace):
             # A version of another store, or 0, which would mean that there is no object.
             if not mode.version.isdecimal() or not int(mode.version):
-                raise changed(key)
+                raise conflict(key, mode)
             generation = int(mode.version)
         elif mode == "create":
             generation = 0
         body = data if isinstance(data, bytes) else bytes(data)
         try:
             with translated(self._request(f"writing {key}", "storage.objects.create", key)):
-                blob = self._upload(key, body, md5=_md5(body), generation=generation)
+                blob = self._upload(key, body, md5=content_md5(body), generation=generation)
                 return _info(key, blob)
         except ConflictError as error:
-            raise (exists(key) if mode == "create" else changed(key)) from error
+            raise conflict(key, mode) from error
 
     def _upload(self, key: str, body: bytes, *, md5: str, generation: int | None) -> Blob:
         blob = self._blob(key)
@@ -182,10 +177,7 @@ class GCSStore:
         self._folder.name(key)
         check_range(key, byte_range, max_size)
         if byte_range is not None and byte_range[0] == byte_range[1]:
-            size = self.stat(key).size
-            if byte_range[1] > size:
-                raise past_the_end(key, byte_range, size)
-            return b""
+            return no_bytes(self, key, byte_range[1])
         sink = _Sink(max_size if byte_range is None else byte_range[1] - byte_range[0])
         with translated(self._reading(key)):
             blob = self._blob(key)
@@ -208,7 +200,7 @@ class GCSStore:
         data = sink.value()
         if byte_range is not None and len(data) != byte_range[1] - byte_range[0]:
             raise past_the_end(key, byte_range)
-        if byte_range is None and blob.md5_hash not in (None, _md5(data)):
+        if byte_range is None and blob.md5_hash not in (None, content_md5(data)):
             raise DatastoreError(
                 f"what arrived of {key} is not what {self._bucket_name} holds, by its checksum",
                 transient=True,
@@ -223,7 +215,7 @@ class GCSStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Datastore.list`."""
-        return in_order(self._list(prefix), self.location)
+        return in_order(self._list(prefix), self.location, name=attrgetter("key"))
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
         with translated(self._request("listing", "storage.objects.list")):
@@ -244,20 +236,20 @@ class GCSStore:
     def remains(self) -> str | None:
         """See `KeepsVersions.remains`; None also where that may not be asked."""
         try:
-            return gcs_examination.remains(self._facts())
+            return examining.remains(self._facts())
         except (DatastoreError, NotFoundError):
             return None
 
     def examine(self, prefix: str) -> Iterator[Finding]:
         """See `Examinable.examine`."""
-        yield gcs_examination.account(self._client())
+        yield examining.account(self._client())
         yield self._checksums(f"{prefix}damaged")
         try:
             bucket = self._facts()
         except (DatastoreError, NotFoundError) as error:
-            yield gcs_examination.untold(error)
+            yield examining.untold(error)
         else:
-            yield from gcs_examination.findings(bucket, self._folder.start(""))
+            yield from examining.findings(bucket, self._folder.start(""))
 
     def _facts(self) -> Bucket:
         with translated(self._request("asking for the bucket", "storage.buckets.get")):
@@ -268,10 +260,10 @@ class GCSStore:
     def _checksums(self, key: str) -> Finding:
         try:
             with translated(self._request(f"writing {key}", "storage.objects.create", key)):
-                self._upload(key, b"damaged", md5=_md5(b"whole"), generation=None)
+                self._upload(key, b"damaged", md5=content_md5(b"whole"), generation=None)
         except (DatastoreError, NotFoundError) as error:
-            return checksums(error)
-        return checksums(None)
+            return refused_upload(error)
+        return checksums(refused=False)
 
     # Ways in
 
@@ -330,7 +322,8 @@ def _endpoint() -> str | None:
         if address := os.environ.get(variable):
             # Without a scheme, as libraries of other languages want it.
             address = address if "://" in address else f"http://{address}"
-            return check_address(address.rstrip("/"), source=variable)
+            check_address(address, source=variable)
+            return address.rstrip("/")
     return None
 
 
@@ -352,10 +345,6 @@ def _credentials(file: str | None) -> Credentials | None:
             f"the credentials file {file} is not the key file of a service account",
             hint="other credentials are found by GOOGLE_APPLICATION_CREDENTIALS",
         ) from error
-
-
-def _md5(data: bytes) -> str:
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def _info(key: str, blob: Blob) -> ObjectInfo:

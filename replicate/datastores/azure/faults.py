@@ -16,7 +16,7 @@ from azure.core.exceptions import (
     HttpResponseError,
 )
 
-from replicate.datastores.remote import causes, retry_after, shown, unreachable
+from replicate.datastores.remote.network import causes, retry_after, shown, unreachable
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 
 SERVICE = "Azure Blob Storage"
@@ -98,7 +98,7 @@ def refusal(code: str, error: HttpResponseError, request: Request) -> ReplicateE
         return DatastoreError(
             f"{doing} failed: {request.host} answered with error {status}{_named(code)}",
             transient=True,
-            retry_after=retry_after(getattr(error.response, "headers", None)),
+            retry_after=retry_after(getattr(error.response, "headers", {}).get("Retry-After")),
         )
     if code in _RETAINED:
         return DatastoreError(

@@ -9,15 +9,13 @@ every download is checked against the one that the service tells.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
+from operator import attrgetter
 from typing import Any
-from urllib.parse import urlsplit
 
 from replicate.config import AzureConfig
 from replicate.datastores.base import (
@@ -30,16 +28,14 @@ from replicate.datastores.base import (
     Replace,
     too_large,
 )
-from replicate.datastores.remote import (
-    Conditions,
+from replicate.datastores.remote.addresses import check_address, host_of, shown_address
+from replicate.datastores.remote.checksums import checksums, content_md5, refused_upload
+from replicate.datastores.remote.conditions import Conditions, conflict
+from replicate.datastores.remote.objects import (
     Folder,
-    changed,
-    check_address,
-    check_first,
     check_range,
-    checksums,
-    exists,
     in_order,
+    no_bytes,
     past_the_end,
 )
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, UsageError
@@ -54,13 +50,8 @@ try:
     from azure.core.pipeline.transport import HttpRequest, HttpResponse
     from azure.storage.blob import BlobServiceClient, ContentSettings
 
-    from replicate.datastores import azure_examination
-    from replicate.datastores.azure_faults import (
-        Request,
-        is_about,
-        refusal,
-        translated,
-    )
+    from replicate.datastores.azure import examining
+    from replicate.datastores.azure.faults import Request, is_about, refusal, translated
 except ImportError as missing:
     raise UsageError("the library for `azure` is not installed", hint=_HINT) from missing
 
@@ -96,13 +87,10 @@ class AzureStore:
         """`UsageError` for an address or a connection string that can't be used."""
         self._service = _service(config)
         self._container = self._service.get_container_client(config.container)
-        address = urlsplit(self._service.url)
-        self._host = address.hostname or ""
-        shown = address._replace(netloc=address.netloc.rpartition("@")[2], query="", fragment="")
+        self._host = host_of(self._service.url)
         self._folder = Folder(config.prefix)
-        self._location = f"{shown.geturl().rstrip('/')}/{config.container}"
-        trusted = any(self._host.endswith(host) for host in _TRUSTED)
-        self._conditions = Conditions(trusted=trusted)
+        self._location = f"{shown_address(self._service.url)}/{config.container}"
+        self._conditions = Conditions(self, never=_NEVER, promised=self._promised)
 
     @property
     def location(self) -> str:
@@ -111,7 +99,10 @@ class AzureStore:
     @property
     def capabilities(self) -> Capabilities:
         """See `Datastore.capabilities`. A host that isn't Microsoft's is tried out first."""
-        return Capabilities(conditional_writes=self._conditions.of(self, _NEVER))
+        return Capabilities(conditional_writes=self._conditions.writes)
+
+    def _promised(self) -> ConditionalWrites | None:
+        return ConditionalWrites.ATOMIC if self._host.endswith(_TRUSTED) else None
 
     def close(self) -> None:
         self._service.close()
@@ -121,10 +112,7 @@ class AzureStore:
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         """See `Datastore.put`. One request, but for the first one into a missing container."""
         self._folder.name(key)
-        if mode != "overwrite" and self._conditions.of(self, _NEVER) is ConditionalWrites.NONE:
-            check_first(self, key, mode)
-            mode = "overwrite"
-        return self.put_conditionally(key, data, mode)
+        return self.put_conditionally(key, data, self._conditions.left(key, mode))
 
     def put_conditionally(self, key: str, data: Data, mode: PutMode) -> ObjectInfo:
         """As `put`, with the condition left to the service, whether it honours it or not."""
@@ -132,7 +120,7 @@ class AzureStore:
         options: dict[str, Any] = {"overwrite": mode != "create", "validate_content": True}
         if isinstance(mode, Replace):
             if not _ETAG.match(mode.version):
-                raise changed(key)  # a version of another store
+                raise conflict(key, mode)  # a version of another store
             options["etag"] = f'"{mode.version}"'
             options["match_condition"] = MatchConditions.IfNotModified
         try:
@@ -140,11 +128,11 @@ class AzureStore:
                 return self._upload(key, body, options)
             except NotFoundError as error:
                 if isinstance(mode, Replace) and not is_about(error, "ContainerNotFound"):
-                    raise changed(key) from error
+                    raise conflict(key, mode) from error
                 self._create_container()
                 return self._upload(key, body, options)
         except ConflictError as error:
-            raise (exists(key) if mode == "create" else changed(key)) from error
+            raise conflict(key, mode) from error
 
     def _upload(self, key: str, body: bytes, options: dict[str, Any]) -> ObjectInfo:
         with translated(self._request(f"writing {key}", "write", key)):
@@ -193,10 +181,7 @@ class AzureStore:
         check_range(key, byte_range, max_size)
         start, end = byte_range or (None, None)
         if byte_range is not None and start == end:
-            size = self.stat(key).size
-            if byte_range[1] > size:
-                raise past_the_end(key, byte_range, size)
-            return b""
+            return no_bytes(self, key, byte_range[1])
         answer = _Answer(key, max_size if byte_range is None else None)
         with translated(self._reading(key)):
             try:
@@ -217,7 +202,7 @@ class AzureStore:
         if byte_range is not None:
             if len(data) != byte_range[1] - byte_range[0]:
                 raise past_the_end(key, byte_range, answer.size)
-        elif len(data) != answer.size or answer.md5 not in (None, _md5(data)):
+        elif len(data) != answer.size or answer.md5 not in (None, content_md5(data)):
             raise DatastoreError(
                 f"what arrived of {key} is not what {self._host} holds, by its size or checksum",
                 transient=True,
@@ -232,7 +217,7 @@ class AzureStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `Datastore.list`."""
-        return in_order(self._list(prefix), self.location)
+        return in_order(self._list(prefix), self.location, name=attrgetter("key"))
 
     def _list(self, prefix: str) -> Iterator[ObjectInfo]:
         try:
@@ -252,7 +237,7 @@ class AzureStore:
     def remains(self) -> str | None:
         """See `KeepsVersions.remains`; None also where that may not be asked."""
         kept = []
-        for ask in (azure_examination.old_versions, azure_examination.soft_deleted):
+        for ask in (examining.old_versions, examining.soft_deleted):
             # A shared access signature for the container can ask one of them, and not the other.
             request = self._request("asking what is kept", "read")
             with suppress(DatastoreError, NotFoundError), translated(request):
@@ -266,19 +251,19 @@ class AzureStore:
         yield self._checksums(f"{prefix}damaged")
         try:
             with translated(self._request("asking for the container", "read")):
-                yield from azure_examination.findings(self._service, self._container)
+                yield from examining.findings(self._service, self._container)
         except (DatastoreError, NotFoundError) as error:
-            yield azure_examination.untold(error)
+            yield examining.untold(error)
             return
-        yield azure_examination.versioning(self.remains())
+        yield examining.versioning(self.remains())
 
     def _checksums(self, key: str) -> Finding:
         try:
-            wrong = {"Content-MD5": _md5(b"whole")}
+            wrong = {"Content-MD5": content_md5(b"whole")}
             self._upload(key, b"damaged", {"overwrite": True, "headers": wrong})
         except (DatastoreError, NotFoundError) as error:
-            return checksums(error)
-        return checksums(None)
+            return refused_upload(error)
+        return checksums(refused=False)
 
     def _request(self, doing: str, permission: str, key: str | None = None) -> Request:
         return Request(doing, permission, self._host, self._container.container_name, key)
@@ -330,7 +315,8 @@ def _service(config: AzureConfig) -> BlobServiceClient:
                 "the `connection_string` of the datastore can't be read",
                 hint="copy it from the storage account's access keys",
             ) from None  # the library's error might show it
-        check_address(service.url, source="the `connection_string` of the datastore")
+        address = service.url.partition("?")[0]  # what follows is a shared access signature
+        check_address(address, source="the `connection_string` of the datastore")
         return service
     account = config.account or ""
     if not _ACCOUNT.match(account):
@@ -351,10 +337,6 @@ def _credential(config: AzureConfig) -> str | AzureSasCredential | TokenCredenti
     except ImportError as error:
         raise UsageError("the library for `azure` is not installed", hint=_HINT) from error
     return DefaultAzureCredential()
-
-
-def _md5(data: bytes) -> str:
-    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 
 
 def _info(key: str, size: int, modified: datetime, etag: str) -> ObjectInfo:

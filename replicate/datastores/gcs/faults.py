@@ -7,14 +7,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 import urllib3
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth import exceptions as auth
 
-from replicate.datastores.remote import retry_after, shown, unreachable
+from replicate.datastores.remote.network import retry_after, shown, unreachable
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 
 SERVICE = "Google Cloud Storage"
@@ -99,7 +98,7 @@ def _refusal(error: GoogleAPICallError, request: Request) -> ReplicateError:
         return DatastoreError(
             f"{doing} failed: {SERVICE} {said}",
             transient=True,
-            retry_after=retry_after(answer.headers),
+            retry_after=retry_after(answer.retry_after),
         )
     if answer.reason in _RETENTION:
         return DatastoreError(
@@ -155,7 +154,7 @@ class _Answer:
     status: int
     text: str
     reason: str
-    headers: Any
+    retry_after: str | None
 
     @classmethod
     def of(cls, error: GoogleAPICallError) -> _Answer:
@@ -170,4 +169,5 @@ class _Answer:
             reason = str(told["errors"][0]["reason"])
         if text.lstrip().startswith("<"):
             text = ""  # a page of HTML, from something in between
-        return cls(int(error.code or 0), shown(text), reason, getattr(response, "headers", None))
+        waits = response.headers.get("Retry-After") if response is not None else None
+        return cls(int(error.code or 0), shown(text), reason, waits)

@@ -1,0 +1,1 @@
+"""What the stores behind a network have in common, whoever makes them."""
