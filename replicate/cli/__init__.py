@@ -20,5 +20,4 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         code = 130
-    interrupts.release(code)
-    sys.exit(code)
+    interrupts.end(code)

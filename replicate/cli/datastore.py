@@ -37,7 +37,7 @@ def check(session: Session) -> None:
     from replicate.jobs.inspect import check_store
 
     console = session.console
-    report = check_store(session.config("datastore"))
+    report = check_store(session.config("datastore"), warn=console.warn)
     if console.json:
         console.print_json(report.as_dict())
     else:

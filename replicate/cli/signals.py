@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
 import time
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -61,6 +62,21 @@ class Interrupts:
             signal.signal(number, lambda *_: os._exit(code))
         # Python's last moments run no handlers, and would let a signal change the exit code.
         atexit.register(_ignore, ours)
+
+    def end(self, code: int) -> NoReturn:
+        """End the program with this exit code; after an interrupt, without waiting for threads.
+
+        They may be stuck in a request, and Python's own end would wait for those of pools.
+        """
+        self.release(code)
+        threading = sys.modules.get("threading")
+        if self.came and threading is not None and threading.active_count() > 1:
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(OSError, ValueError):  # nobody reads it, or it is closed
+                    stream.flush()
+            _kill_children()
+            os._exit(code)
+        sys.exit(code)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:

@@ -29,6 +29,7 @@ from replicate.config.fields import (
     Seconds,
     Switch,
     WebAddress,
+    filled_text,
     one_of,
     unexpected,
     wrong,
@@ -43,6 +44,8 @@ DEFAULT_TIMEOUT = 60
 
 _ENDPOINT = "default or {custom: https://address}"
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]\Z")
+_ROLE = re.compile(r"arn:[^\s:]+:[^\s:]+:\S+\Z")  # other services have their own kinds
 _METADATA_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
@@ -61,6 +64,28 @@ def _prefix(value: object) -> str:
             "each begins with a letter or a digit",
         )
     return text
+
+
+def _bucket(value: object) -> str:
+    text = filled_text(value)
+    if isinstance(value, Unjudged) or _BUCKET.match(text):
+        return text
+    hint = "it begins and ends with a letter or a digit"
+    if "/" in text:
+        hint = "what follows a slash goes into `prefix`"
+    raise wrong("expected a name of 3 to 255 letters, digits, `.`, `_` and `-`", hint)
+
+
+def _bucket_or_access_point(value: object) -> str:
+    return str(value) if isinstance(value, str) and value.startswith("arn:") else _bucket(value)
+
+
+def _role_arn(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, Unjudged) or (isinstance(value, str) and _ROLE.match(value)):
+        return str(value)
+    raise wrong("expected an ARN such as arn:aws:iam::123456789012:role/name")
 
 
 def _check_endpoint(value: object) -> object:
@@ -95,6 +120,15 @@ Endpoint = Annotated[
     Discriminator(form),
     BeforeValidator(_check_endpoint),
 ]
+
+_NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1})
+
+BucketName = Annotated[str, BeforeValidator(_bucket), _NAME_SCHEMA]
+
+BucketOrAccessPoint = Annotated[str, BeforeValidator(_bucket_or_access_point), _NAME_SCHEMA]
+"""Amazon takes the ARN of an access point in place of a bucket's name."""
+
+RoleArn = Annotated[str | None, BeforeValidator(_role_arn), WithJsonSchema({"type": "string"})]
 
 Prefix = Annotated[str, BeforeValidator(_prefix), WithJsonSchema({"type": "string"})]
 
@@ -140,7 +174,7 @@ class RemoteConfig(ConfigModel):
 class S3Config(RemoteConfig):
     """What every service that speaks the protocol of S3 has."""
 
-    bucket: FilledText = Field(description="The bucket's name.")
+    bucket: BucketName = Field(description="The bucket's name.")
     region: OptionalText = Field(default=None, description="Such as us-east-2.")
     endpoint: Endpoint = Field(
         default="default", description=f"Where another service is meant: {_ENDPOINT}."
@@ -186,11 +220,14 @@ Credentials = Annotated[
 class AwsConfig(S3Config):
     """A bucket in S3, or in a service that speaks its protocol."""
 
+    bucket: BucketOrAccessPoint = Field(
+        description="The bucket's name. For Amazon's own service also the ARN of an access point."
+    )
     profile: OptionalText = Field(default=None, description="A profile of ~/.aws/config.")
     credentials: Credentials | None = Field(
         default=None, description="Access keys, if they are not to be found elsewhere."
     )
-    role_arn: OptionalText = Field(
+    role_arn: RoleArn = Field(
         default=None, description="A role that is assumed with those credentials."
     )
     create_bucket: Switch = Field(
@@ -231,6 +268,12 @@ class AwsConfig(S3Config):
         return {**rest, "credentials": keys} if keys else data
 
     @model_validator(mode="after")
+    def _check_access_point(self) -> AwsConfig:
+        if self.bucket.startswith("arn:") and self.endpoint_url is not None:
+            raise wrong("`bucket` is an ARN, which only Amazon's own endpoint takes")
+        return self
+
+    @model_validator(mode="after")
     def _check_kms(self) -> AwsConfig:
         if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
             raise wrong("`kms_key_id` needs `server_side_encryption: aws:kms`")
@@ -252,7 +295,7 @@ class GcpConfig(S3Config):
 class GcsConfig(RemoteConfig):
     """A bucket in Google Cloud Storage, reached by its own protocol."""
 
-    bucket: FilledText = Field(description="The bucket's name.")
+    bucket: BucketName = Field(description="The bucket's name.")
     project: OptionalText = Field(
         default=None, description="The project to bill. By default the credentials'."
     )

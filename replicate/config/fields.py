@@ -72,7 +72,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _filled_text(value: object) -> str:
+def filled_text(value: object) -> str:
     text = _text(value)
     if not text:
         raise wrong("is empty", "fill it in, or leave the key out")
@@ -84,13 +84,13 @@ def _optional_text(value: object) -> str | None:
 
 
 def _secret(value: object) -> SecretStr:
-    return value if isinstance(value, SecretStr) else SecretStr(_filled_text(value))
+    return value if isinstance(value, SecretStr) else SecretStr(filled_text(value))
 
 
 def _optional_secret(value: object) -> SecretStr | None:
     if value is None or isinstance(value, SecretStr):
         return value
-    return SecretStr(text) if (text := _text(value)) else None
+    return SecretStr(text) if (text := _text(value).strip()) else None
 
 
 def _uri(value: object) -> ConnectionURI | str:
@@ -100,12 +100,13 @@ def _uri(value: object) -> ConnectionURI | str:
 
 
 def _web_address(value: object) -> str:
-    text = _filled_text(value)
+    text = filled_text(value).strip()
     if isinstance(value, Unjudged):
         return text
-    if not re.match(r"https?://[^/]", text):
+    scheme, separator, rest = text.partition("://")
+    if scheme.lower() not in {"http", "https"} or not separator or rest[:1] in {"", "/"}:
         raise wrong("expected an address that begins with https:// or http://")
-    return text
+    return f"{scheme.lower()}://{rest}"
 
 
 def _number(number: float, given: object) -> str:
@@ -187,11 +188,11 @@ Text = Annotated[str, BeforeValidator(_text), _TEXT_SCHEMA]
 """Any text, the empty one too: databases have such names."""
 
 FilledText = Annotated[
-    str, BeforeValidator(_filled_text), WithJsonSchema({"type": "string", "minLength": 1})
+    str, BeforeValidator(filled_text), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 
 TransformerName = Annotated[
-    str, BeforeValidator(_filled_text), WithJsonSchema({"type": ["string", "null"]})
+    str, BeforeValidator(filled_text), WithJsonSchema({"type": ["string", "null"]})
 ]
 """An editor's YAML takes the name of the transformer `null` for nothing; ours doesn't."""
 
@@ -203,13 +204,14 @@ Secret = Annotated[
 ]
 
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_optional_secret), _TEXT_SCHEMA]
+"""Without whitespace around it: files that hold a secret often end in a line break."""
 
 URI = Annotated[ConnectionURI, BeforeValidator(_uri)]
 
 WebAddress = Annotated[
     str,
     BeforeValidator(_web_address),
-    WithJsonSchema({"type": "string", "pattern": r"^https?://.|\$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^[hH][tT][tT][pP][sS]?://.|\$"}),
 ]
 
 Switch = Annotated[bool, BeforeValidator(_switch), SWITCH_SCHEMA]

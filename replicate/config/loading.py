@@ -13,6 +13,7 @@ from replicate.config.document import Document, read_document
 from replicate.config.environment import FromEnvironment, Unjudged, expand_sections
 from replicate.config.exposure import exposure_warnings
 from replicate.config.models import Config
+from replicate.config.positions import Positions
 from replicate.config.problems import describe
 from replicate.config.rules import check_rules
 from replicate.errors import ConfigError
@@ -78,7 +79,7 @@ def _examine(
     positions = document.positions
     data, unset = expand_sections(document.data, asked, environ, positions)
     problems = [*document.problems, *unset, *check_rules(data, positions)]
-    _take_bucket_from_environment(data, asked, environ)
+    taken = _take_bucket_from_environment(data, asked, environ)
     source = data.get("source")
     if "source" not in asked and isinstance(source, dict):
         # A source that nobody opens may do without: the rows may come from elsewhere.
@@ -87,7 +88,10 @@ def _examine(
     try:
         config = Config.model_validate(data)
     except ValidationError as failure:
-        problems += describe(failure, positions, document.broken)
+        problems += [
+            _of_variable(problem, taken, positions)
+            for problem in describe(failure, positions, document.broken)
+        ]
     problems.sort(key=lambda problem: problem.line or 0)
     problems += [
         positions.error(None, f"no `{name}` section", _MISSING.get(name, _EXAMPLE))
@@ -103,13 +107,30 @@ def _examine(
 
 def _take_bucket_from_environment(
     data: dict[str, Any], asked: frozenset[str], environ: Mapping[str, str]
-) -> None:
+) -> dict[str, str]:
+    """Fill in `datastore` if it is missing; gives the variable that each key came from."""
     bucket = environ.get("S3_BUCKET")
-    if "datastore" in asked and data.get("datastore") is None and bucket:
-        aws = {"bucket": FromEnvironment(bucket)}
-        if prefix := environ.get("S3_PREFIX"):
-            aws["prefix"] = FromEnvironment(prefix)
-        data["datastore"] = {"aws": aws}
+    if "datastore" not in asked or data.get("datastore") is not None or not bucket:
+        return {}
+    aws = {"bucket": FromEnvironment(bucket)}
+    if prefix := environ.get("S3_PREFIX"):
+        aws["prefix"] = FromEnvironment(prefix)
+    data["datastore"] = {"aws": aws}
+    return {f"datastore.aws.{name}": f"S3_{name.upper()}" for name in aws}
+
+
+def _of_variable(
+    problem: ConfigError, taken: Mapping[str, str], positions: Positions
+) -> ConfigError:
+    """`problem`, with the variable named that the value is from, as the key is nowhere in the file.
+
+    Others are given back as they are.
+    """
+    variable = taken.get(problem.key or "")
+    if variable is None:
+        return problem
+    said = problem.message.partition(f"{problem.key}: ")[2]
+    return positions.error(None, f"the environment variable {variable}: {said}", problem.hint)
 
 
 def _present(document: Document) -> frozenset[str]:

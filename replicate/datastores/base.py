@@ -121,6 +121,10 @@ class HasCopies(Protocol):
         """In the order of preference."""
         ...
 
+    def may_lag(self, copy: Datastore) -> bool:
+        """Whether this one of `copies` need not hold everything."""
+        ...
+
     def settle(self, prefix: str, sizes: Mapping[str, int]) -> None:
         """Make sure of what was put below `prefix`: `sizes` has the bytes of each key.
 

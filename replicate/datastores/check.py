@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ from replicate.datastores.base import (
 from replicate.datastores.conformance import CASES, Case, NonconformityError
 from replicate.datastores.passing import Passing
 from replicate.errors import ReplicateError, UsageError
+from replicate.threads import while_it_gets_on
 
 Status = Literal["passed", "failed", "skipped"]
 
@@ -32,6 +34,7 @@ _STATUS: dict[bool | None, Status] = {True: "passed", False: "failed", None: "sk
 _SKEW = timedelta(minutes=5)
 _SAMPLE = 1 << 20
 _REPEATS = 3
+_BATCH = 100  # deleted at once
 _BY_NAME = {case.name: case for case in CASES}
 
 
@@ -153,8 +156,13 @@ def check_datastore(
     check = _Check(_Recorder(store), store, prefix, on_row or _ignore)
     try:
         check.run(thorough=thorough)
-    finally:
-        check.clean_up()
+    except Exception:
+        check.clean_up(check.clear)
+        raise
+    except BaseException:
+        check.clean_up(check.clear_while_answered)
+        raise
+    check.clean_up(check.clear)
     return CheckReport(store.location, tuple(check.rows), check.operations)
 
 
@@ -191,12 +199,12 @@ class _Check:
         )
         self._row("speed", self._speed, "for comparison", "for comparison")
 
-    def clean_up(self) -> None:
+    def clean_up(self, clear: Callable[[], str]) -> None:
         if not self.store.put_keys:
             return
         self._row(
             "clean-up",
-            self._clear,
+            clear,
             "nothing is left of this check",
             f"remove what is left below {self.prefix} by hand",
         )
@@ -295,16 +303,32 @@ class _Check:
         times = (f"{name} {seconds * 1000:.1f} ms" for name, seconds in self.operations.items())
         return f"{', '.join(times)} for 1 MiB"
 
-    def _clear(self) -> str:
+    def clear_while_answered(self) -> str:
+        """As `clear`, for a program that is to end: only while the store answers."""
+        try:
+            return while_it_gets_on(self.clear)
+        except TimeoutError:
+            raise NonconformityError("the store does not answer") from None
+
+    def clear(self, answered: Callable[[], None] | None = None) -> str:
+        """Remove everything that this check has put; a few at a time, and `answered` after each."""
+        at_once = _BATCH if answered else sys.maxsize
+        answered = answered or _pass
         listed: set[str] = set()
         try:
-            listed.update(info.key for info in self.store.list(self.prefix))
+            for info in self.store.list(self.prefix):
+                listed.add(info.key)
+                answered()
         finally:
             # Also what a listing misses, and then, one by one, what should have been refused.
             keys = listed | self.store.put_keys
-            self.store.delete(sorted(filter(is_key, keys)))
+            good = sorted(filter(is_key, keys))
+            for start in range(0, len(good), at_once):
+                self.store.delete(good[start : start + at_once])
+                answered()
             for key in sorted(key for key in keys if not is_key(key)):
                 self.store.delete([key])
+                answered()
         left = len([*self.store.list(self.prefix)])
         if left:
             raise NonconformityError(f"{left} objects could not be removed")
@@ -329,6 +353,10 @@ class _Recorder(Passing):
 
 def _is_atomic(store: Datastore) -> bool:
     return store.capabilities.conditional_writes is ConditionalWrites.ATOMIC
+
+
+def _pass() -> None:
+    """Used where nobody waits for a sign."""
 
 
 def _ignore(_: CheckRow) -> None:

@@ -12,7 +12,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +25,7 @@ from replicate.errors import (
     TooLargeError,
     UsageError,
 )
+from replicate.threads import Threads
 
 _MIB = 1 << 20
 _PATIENCE = 120.0  # seconds that threads of a race wait for each other
@@ -149,7 +149,7 @@ def list_prefix(store: Datastore, prefix: str) -> None:
 
 def many_objects(store: Datastore, prefix: str) -> None:
     keys = [f"{prefix}{number:05}" for number in range(1_100)]
-    with ThreadPoolExecutor(8) as pool:
+    with Threads(8) as pool:
         for _ in pool.map(lambda key: store.put(key, b"x"), keys):
             pass
     _expect(
@@ -372,6 +372,6 @@ def _together(workers: int, work: Callable[[int], None]) -> None:
         barrier.wait(_PATIENCE)
         work(worker)
 
-    with ThreadPoolExecutor(workers) as pool:
+    with Threads(workers) as pool:
         for future in [pool.submit(start, worker) for worker in range(workers)]:
             future.result()

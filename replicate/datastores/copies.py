@@ -16,7 +16,7 @@ Operation = Literal["put", "read", "delete"]
 
 CONSEQUENCES: Mapping[Operation, str] = {
     "put": "it gets nothing more now; `replicate datastore sync` brings it up to date",
-    "read": "what only it holds is not seen",
+    "read": "what only it holds is not seen, and nothing is deleted there",
     "delete": "what is deleted elsewhere stays there",
 }
 """What follows where an optional copy fails."""

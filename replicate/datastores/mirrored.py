@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -47,6 +47,7 @@ from replicate.errors import (
     ReplicateError,
     UsageError,
 )
+from replicate.threads import Threads
 
 __all__ = ["Copy", "Mirrored"]
 
@@ -90,6 +91,9 @@ class Mirrored:
     @property
     def copies(self) -> Sequence[Datastore]:
         return [member.store for member in self._members]
+
+    def may_lag(self, copy: Datastore) -> bool:
+        return any(member.store is copy and not member.required for member in self._members)
 
     def close(self) -> None:
         with ExitStack() as stack:
@@ -322,7 +326,7 @@ class Mirrored:
         self, members: Sequence[Member], work: Callable[[Datastore], ResultT]
     ) -> _Outcomes[ResultT]:
         """What `work` came to in each, done at the same time."""
-        with ThreadPoolExecutor(max_workers=max(1, len(members))) as threads:
+        with Threads(max_workers=max(1, len(members))) as threads:
             try:
                 outcomes = [(member, threads.submit(work, member.store)) for member in members]
                 wait([done for _, done in outcomes])
@@ -346,6 +350,10 @@ class Mirrored:
             if operation in member.failed:
                 return
             member.failed.add(operation)
+            if operation == "read":
+                # What isn't seen can't be judged: of a copy whose manifests are out of sight all
+                # chunks would pass for orphans.
+                member.failed.add("delete")
         follows = CONSEQUENCES[operation]
         if member.required:
             follows = "another copy is read instead"

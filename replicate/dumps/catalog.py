@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -38,6 +37,7 @@ from replicate.errors import (
     ReplicateError,
     TooLargeError,
 )
+from replicate.threads import Threads
 
 READERS = 8
 """Manifests that are read at once."""
@@ -132,7 +132,7 @@ class Catalog:
             elif (name, info.version) not in read:
                 missing.append((name, info))
         if missing:
-            with ThreadPoolExecutor(max_workers=min(READERS, len(missing))) as threads:
+            with Threads(max_workers=min(READERS, len(missing))) as threads:
                 results = threads.map(self._read_entry, missing)
                 read.update(
                     ((name, info.version), result)

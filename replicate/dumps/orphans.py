@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from replicate.datastores.base import Datastore, ObjectInfo
@@ -14,6 +13,7 @@ from replicate.dumps.manifest import (
 )
 from replicate.dumps.objects import get_checked
 from replicate.errors import CorruptError, NotFoundError
+from replicate.threads import Threads
 
 _READERS = 8
 
@@ -49,7 +49,7 @@ def _named_runs(store: Datastore) -> set[str]:
     manifests = [
         (name, info) for info in store.list(MANIFESTS) if (name := dump_of(info.key)) is not None
     ]
-    with ThreadPoolExecutor(max_workers=_READERS) as threads:
+    with Threads(max_workers=_READERS) as threads:
         runs = threads.map(lambda pair: _named_run(store, *pair), manifests)
         return {run for run in runs if run is not None}
 

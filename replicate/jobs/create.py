@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -42,7 +42,11 @@ from replicate.jobs.progress import Progress
 from replicate.jobs.selection import select_tables
 from replicate.jobs.slots import copy_slot
 from replicate.jobs.worker import WorkerSetup
+from replicate.threads import while_it_gets_on
 from replicate.version import __version__
+
+_BATCH = 100
+"""Chunks deleted at once: few enough for a store that deletes one by one to be done soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +176,13 @@ def create_dump(
             processes=processes,
             progress=progress,
         )
-        with _taking_back(library.store, sealing.format.run_id, BaseException):
+        with _taking_back(library.store, sealing.format.run_id, BaseException, progress):
             chunks = dumping.run(selection)
             _settle_slot(library.store, sealing.encryption)
             _refuse_lost_chunks(library.store, sealing.format, chunks)
             manifest = run.manifest(chunks)
         # From here on only a lost race proves that no manifest names the chunks.
-        with _taking_back(library.store, sealing.format.run_id, ConflictError):
+        with _taking_back(library.store, sealing.format.run_id, ConflictError, progress):
             library.catalog.add(manifest, sealing.data_key)
     return manifest
 
@@ -246,17 +250,43 @@ def _settle_slot(store: Datastore, encryption: Encryption | None) -> None:
 
 
 @contextlib.contextmanager
-def _taking_back(store: Datastore, run_id: str, failure: type[BaseException]) -> Iterator[None]:
-    """Delete the run's chunks on `failure`.
+def _taking_back(
+    store: Datastore, run_id: str, failure: type[BaseException], progress: Progress
+) -> Iterator[None]:
+    """Delete the run's chunks on `failure`; after an interrupt only while the store answers.
 
     What can't be deleted now is an orphan, which `dump prune --orphans` finds.
     """
+
+    def take_back_bit_by_bit(answered: Callable[[], None]) -> None:
+        keys = []
+        for info in store.list(run_prefix(run_id)):
+            keys.append(info.key)
+            answered()
+        for start in range(0, len(keys), _BATCH):
+            with contextlib.suppress(ReplicateError):  # other copies may take the next ones
+                store.delete(keys[start : start + _BATCH])
+            answered()
+
     try:
         yield
-    except failure:
+    except failure as error:
         with contextlib.suppress(ReplicateError, KeyboardInterrupt):
-            store.delete([info.key for info in store.list(run_prefix(run_id))])
+            if isinstance(error, Exception):
+                store.delete([info.key for info in store.list(run_prefix(run_id))])
+            else:
+                _while_answered(take_back_bit_by_bit, progress)
         raise
+
+
+def _while_answered(work: Callable[[Callable[[], None]], None], progress: Progress) -> None:
+    try:
+        while_it_gets_on(work)
+    except TimeoutError:
+        progress.warn(
+            "the datastore does not answer: it may keep chunks of this run, which "
+            "`replicate dump prune --orphans` removes"
+        )
 
 
 def _options(config: Config) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+_DYING = 1.0
+"""Seconds after which a process that was asked to end is killed, as one that is stopped."""
 
 
 class Executor(Protocol):
@@ -147,8 +151,12 @@ class Processes:
     def _end(self, workers: Sequence[tuple[BaseProcess, Connection[Any, Any]]]) -> None:
         for process, _ in workers:
             process.terminate()
+        deadline = time.monotonic() + _DYING
         for process, connection in workers:
-            process.join()
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
             connection.close()
 
     def _call(self, task: Task) -> list[ChunkRecord]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 
 from replicate.datastores.base import Datastore
@@ -12,6 +12,7 @@ from replicate.dumps.chunks import ChunkFormat, chunk_key, open_chunk
 from replicate.dumps.manifest import ChunkRecord
 from replicate.dumps.objects import get_checked
 from replicate.errors import CorruptError, NotFoundError, TooLargeError
+from replicate.threads import Threads
 
 AHEAD = 2
 """Chunks fetched and opened while one is being used: hides latency, bounds memory."""
@@ -35,7 +36,7 @@ def fetch_chunks(
 ) -> Iterator[tuple[ChunkRecord, bytes]]:
     """The chunks in the order given, each opened before it is handed out."""
     pending: deque[tuple[ChunkRecord, Future[bytes]]] = deque()
-    with ThreadPoolExecutor(max_workers=AHEAD) as threads:
+    with Threads(max_workers=AHEAD) as threads:
         try:
             for record in records:
                 pending.append((record, threads.submit(fetch_chunk, store, fmt, record)))

@@ -50,13 +50,13 @@ def check(path: str | Path, *, warn: Callable[[str], None]) -> list[ReplicateErr
     return found
 
 
-def check_store(config: Config, *, thorough: bool = True) -> CheckReport:
+def check_store(config: Config, *, warn: Callable[[str], None]) -> CheckReport:
     """Run the datastore's conformance checks against the configured one; leaves nothing behind.
 
-    `thorough` puts more than a thousand objects, and a large one, which takes its time.
+    Puts more than a thousand objects, and a large one, which takes its time.
     """
-    with closing(open_datastore(needed(config.datastore, "datastore"))) as store:
-        return check_datastore(store, thorough=thorough)
+    with closing(open_datastore(needed(config.datastore, "datastore"), warn=warn)) as store:
+        return check_datastore(store, thorough=True)
 
 
 def _check_rules(config: Config) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +38,7 @@ from replicate.errors import (
 from replicate.jobs.opening import needed
 from replicate.jobs.progress import Progress
 from replicate.jobs.slots import copy_slot
+from replicate.threads import Threads
 
 COPIERS = 4
 """Chunks that are on their way at once, and in memory."""
@@ -110,7 +111,12 @@ def sync_datastore(
         key = (old or config).encryption_key
         origin = _Origin(source, key.get_secret_value() if key else None, progress)
         targets = configured.copies if isinstance(configured, HasCopies) else [configured]
-        return _sync(origin, targets, dry_run=dry_run, on_copied=on_copied)
+        report = _sync(origin, targets, dry_run=dry_run, on_copied=on_copied)
+        if settings.mirrors is not None and len(settings.mirrors) > len(targets):
+            report.skipped.append(
+                Skipped(None, "a mirror of the configuration", "it could not be opened")
+            )
+        return report
 
 
 def _sync(
@@ -185,6 +191,21 @@ class _Origin:
             return get_checked(self.store, manifest_key(header.name), check, max_size=MAX_MANIFEST)
         except NotFoundError as error:
             raise NotFoundError(f"dump {header.name} was deleted meanwhile") from error
+
+    def holds(self, header: Header, *, besides: Datastore) -> bool:
+        """Whether a store other than `besides` has the dump's manifest, or can't be asked."""
+        stores = self.opened.copies if isinstance(self.opened, HasCopies) else [self.opened]
+        for store in stores:
+            if store is besides:
+                continue
+            try:
+                store.stat(manifest_key(header.name))
+            except NotFoundError:
+                continue
+            except ReplicateError:
+                return True  # then nobody knows, and a dump that is there must not be lost
+            return True
+        return False
 
     def pieces(self, header: Header, manifest: bytes) -> list[_Piece]:
         """The chunks of a dump, as its manifest tells; as they are listed if that can't be read."""
@@ -271,7 +292,7 @@ class _Target:
                     hint="something else removes objects from the datastore; then run this again",
                 )
             if held is None:
-                self._publish(header, manifest)
+                self._publish(header, manifest, pieces)
         size = sum(piece.size for piece in missing)
         return Copied(name, self._store.location, len(missing), size)
 
@@ -293,31 +314,33 @@ class _Target:
         self._origin.progress.stage(
             f"Copying {header.name} to {self._store.location}", sum(piece.size for piece in pieces)
         )
-        threads = ThreadPoolExecutor(max_workers=COPIERS)
-        try:
-            sizes: dict[Future[None], int] = {
-                threads.submit(self._copy_one, piece): piece.size for piece in pieces
-            }
-            for done in as_completed(sizes):
-                done.result()
-                self._origin.progress.advance(0, sizes[done])
-        except BaseException:
-            for store in (self._origin.opened, self._opened):
-                if isinstance(store, Interruptible):
-                    store.interrupt()
-            raise
-        finally:
-            threads.shutdown(wait=True, cancel_futures=True)
+        with Threads(max_workers=COPIERS) as threads:
+            try:
+                sizes: dict[Future[None], int] = {
+                    threads.submit(self._copy_one, piece): piece.size for piece in pieces
+                }
+                for done in as_completed(sizes):
+                    done.result()
+                    self._origin.progress.advance(0, sizes[done])
+            except BaseException:
+                for store in (self._origin.opened, self._opened):
+                    if isinstance(store, Interruptible):
+                        store.interrupt()
+                raise
 
     def _copy_one(self, piece: _Piece) -> None:
         self._store.put(piece.key, self._origin.chunk(piece))
 
-    def _publish(self, header: Header, manifest: bytes) -> None:
+    def _publish(self, header: Header, manifest: bytes, pieces: Sequence[_Piece]) -> None:
         self._origin.manifest(header)  # which somebody may have deleted while chunks were copied
         try:
             info = put_once(self._store, manifest_key(header.name), manifest)
         except ConflictError as error:
             raise ConflictError(f"another dump has the name {header.name} there") from error
+        if not self._origin.holds(header, besides=self._opened) or self._missing(header, pieces):
+            # Deleted just now, everywhere but for the manifest that was on its way here.
+            self._store.delete([manifest_key(header.name)])
+            raise NotFoundError(f"dump {header.name} was deleted meanwhile")
         index.update(self._store, lambda e: e.update({header.name: Entry(info.version, header)}))
 
 

@@ -21,8 +21,8 @@ from replicate.jobs.slots import read_slot
 class VerifyReport:
     """What was found of one dump: `problems` is empty where every byte is as it was written.
 
-    `unread` has the copies that could not be read, and why: nothing is known of them. `locked`
-    says why none of it could be read: no key, or one that doesn't fit.
+    `unread` has the copies that could not be read, and why, or that lack what they have to hold.
+    `locked` says why none of it could be read: no key, or one that doesn't fit.
     """
 
     name: str
@@ -92,11 +92,14 @@ def _verify(library: Library, header: Header, progress: Progress) -> VerifyRepor
             _verify_chunks(copy, manifest, fmt, found, progress)
             whole = True
         except NotFoundError as error:
-            # A copy may lag.
-            progress.warn(
+            lacks = (
                 f"{copy.location} does not hold dump {header.name} in full: {error.message}; "
                 "`replicate datastore sync` copies what is missing"
             )
+            if library.store.may_lag(copy):
+                progress.warn(lacks)
+            else:
+                report.unread.append(lacks)
             continue
         except DatastoreError as error:
             report.unread.append(f"{copy.location}: {error.message}")

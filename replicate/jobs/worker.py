@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from replicate.jobs.masking import TableMasks, build_masker
 from replicate.rows.blocks import cut_rows
 from replicate.rows.engine import Masker
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
+from replicate.threads import Threads
 
 UPLOADS_IN_FLIGHT = 1
 """Sealed chunks that a worker holds, being stored, while it makes the next one."""
@@ -79,7 +80,8 @@ class Worker:
         self._numbers = numbers
         self._snapshot = snapshot
         self._store = store
-        self._uploads = ThreadPoolExecutor(max_workers=UPLOADS_IN_FLIGHT)
+        self._uploads = Threads(max_workers=UPLOADS_IN_FLIGHT)
+        self._interrupted = False
         self._maskers: dict[int, Masker] = {}
 
     @classmethod
@@ -94,6 +96,13 @@ class Worker:
 
     def run(self, task: Task) -> list[ChunkRecord]:
         """Store the task's rows; the records of its chunks, in row order."""
+        try:
+            return self._run(task)
+        except KeyboardInterrupt:
+            self._interrupted = True
+            raise
+
+    def _run(self, task: Task) -> list[ChunkRecord]:
         pending: deque[tuple[ChunkRecord, Future[object]]] = deque()
         records: list[ChunkRecord] = []
         for record, stored in self._chunks(self._blocks(task)):
@@ -105,8 +114,15 @@ class Worker:
         return records
 
     def close(self) -> None:
+        """Wait for the upload under way, so that what is deleted afterwards doesn't come back.
+
+        After an interrupt only a moment, where a server has to answer: a local disk always does.
+        """
         if isinstance(self._store, Interruptible):
             self._store.interrupt()  # an upload that waits for its next try is not wanted any more
+            if self._interrupted:
+                self._uploads.leave()
+                return
         self._uploads.shutdown(wait=True, cancel_futures=True)
 
     def _blocks(self, task: Task) -> Iterator[tuple[int, RowBlock]]:

@@ -28,7 +28,7 @@ def _problem(tmp_path: Path, text: str) -> str:
 
 
 def test_a_bucket_is_enough(tmp_path: Path) -> None:
-    aws = _section(tmp_path, "datastore: {aws: {bucket: b}}").aws
+    aws = _section(tmp_path, "datastore: {aws: {bucket: dumps}}").aws
     assert aws is not None
     assert (aws.prefix, aws.region, aws.profile, aws.credentials) == ("", None, None, None)
     assert (aws.create_bucket, aws.secure, aws.purge_versions) == (True, True, False)
@@ -42,7 +42,7 @@ def test_everything_of_aws(tmp_path: Path) -> None:
         """
         datastore:
           aws:
-            bucket: b
+            bucket: dumps
             prefix: /team/a/
             path_style: false
             secure: ${SECURE}
@@ -81,7 +81,7 @@ def test_everything_of_aws(tmp_path: Path) -> None:
     ],
 )
 def test_blank_keys_are_none(tmp_path: Path, keys: str) -> None:
-    aws = _section(tmp_path, f"datastore:\n  aws:\n    bucket: b\n    {keys}\n", NOTHING="").aws
+    aws = _section(tmp_path, f"datastore:\n  aws:\n    bucket: dumps\n    {keys}\n", NOTHING="").aws
     assert aws is not None
     assert aws.credentials is None
 
@@ -92,7 +92,7 @@ def test_mirrors(tmp_path: Path) -> None:
         """
         datastore:
           mirrors:
-            - aws: {bucket: b}
+            - aws: {bucket: dumps}
             - local_disk: {dir: a}
               required: false
         """,
@@ -105,35 +105,72 @@ def test_mirrors(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("  aws: {bucket: b, prefix: ../a}\n", "2: datastore.aws.prefix: expected names of"),
-        ("  aws: {bucket: b, prefix: a//b}\n", "2: datastore.aws.prefix: expected names of"),
-        ("  aws: {bucket: b, prefix: .a}\n", "2: datastore.aws.prefix: expected names of"),
-        ("  aws: {bucket: b, prefix: 1}\n", "2: datastore.aws.prefix: expected text"),
-        ("  aws: {bucket: b, timeout: 0}\n", "2: datastore.aws.timeout: expected a whole number"),
-        ("  aws: {bucket: b, max_attempts: 0}\n", "2: datastore.aws.max_attempts: expected a"),
-        ("  aws: {bucket: b, secure: no thanks}\n", "2: datastore.aws.secure: expected true or"),
+        ("  aws: {bucket: ab}\n", "2: datastore.aws.bucket: expected a name of 3 to 255"),
+        ("  aws: {bucket: -dumps}\n", "2: datastore.aws.bucket: expected a name of 3 to 255"),
+        ("  aws: {bucket: dumps.}\n", "2: datastore.aws.bucket: expected a name of 3 to 255"),
+        ("  aws: {bucket: a b c}\n", "2: datastore.aws.bucket: expected a name of 3 to 255"),
+        ('  aws: {bucket: "dumps\\n"}\n', "2: datastore.aws.bucket: expected a name of 3 to 255"),
+        ("  gcp: {bucket: dumps/a}\n", "2: datastore.gcp.bucket: expected a name of 3 to 255"),
+        ("  gcs: {bucket: dumps/a}\n", "2: datastore.gcs.bucket: expected a name of 3 to 255"),
+        ("  gcp: {bucket: 'arn:a'}\n", "2: datastore.gcp.bucket: expected a name of 3 to 255"),
         (
-            "  aws: {bucket: b, signature_version: v4}\n",
+            "  aws: {bucket: 'arn:a', endpoint: {custom: 'https://a'}}\n",
+            "2: datastore.aws: `bucket` is an ARN, which only Amazon's own endpoint takes",
+        ),
+        (
+            "  aws: {bucket: dumps, role_arn: x}\n",
+            "2: datastore.aws.role_arn: expected an ARN such as arn:aws:iam::123456789012:role/",
+        ),
+        ("  aws: {bucket: dumps, prefix: ../a}\n", "2: datastore.aws.prefix: expected names of"),
+        ("  aws: {bucket: dumps, prefix: a//b}\n", "2: datastore.aws.prefix: expected names of"),
+        ("  aws: {bucket: dumps, prefix: .a}\n", "2: datastore.aws.prefix: expected names of"),
+        ("  aws: {bucket: dumps, prefix: 1}\n", "2: datastore.aws.prefix: expected text"),
+        (
+            "  aws: {bucket: dumps, timeout: 0}\n",
+            "2: datastore.aws.timeout: expected a whole number",
+        ),
+        ("  aws: {bucket: dumps, max_attempts: 0}\n", "2: datastore.aws.max_attempts: expected a"),
+        (
+            "  aws: {bucket: dumps, secure: no thanks}\n",
+            "2: datastore.aws.secure: expected true or",
+        ),
+        (
+            "  aws: {bucket: dumps, signature_version: v4}\n",
             "2: datastore.aws.signature_version: expected s3v4 or s3, found text",
         ),
         (
-            "  aws: {bucket: b, server_side_encryption: kms}\n",
+            "  aws: {bucket: dumps, server_side_encryption: kms}\n",
             "2: datastore.aws.server_side_encryption: expected AES256 or aws:kms, found text",
         ),
         (
-            "  aws: {bucket: b, kms_key_id: x}\n",
+            "  aws: {bucket: dumps, kms_key_id: x}\n",
             "2: datastore.aws: `kms_key_id` needs `server_side_encryption: aws:kms`",
         ),
         (
-            "  aws: {bucket: b, credentials: {access_key_id: x}}\n",
+            "  aws: {bucket: dumps, credentials: {access_key_id: x}}\n",
             "2: datastore.aws.credentials: `access_key_id` and `secret_access_key` belong together",
         ),
-        ("  aws: {bucket: b, metadata: [a]}\n", "2: datastore.aws.metadata: expected a mapping"),
-        ("  aws: {bucket: b, metadata: {a: 1}}\n", "2: datastore.aws.metadata: expected text"),
-        ("  aws: {bucket: b, metadata: {a b: x}}\n", "2: datastore.aws.metadata: expected names"),
-        ("  aws: {bucket: b, metadata: {a: ä}}\n", "2: datastore.aws.metadata: expected text in"),
-        ("  aws: {bucket: b, rootdirectory: x}\n", "2: datastore.aws.rootdirectory: unknown key"),
-        ("  gcp: {bucket: b, secret: x}\n", "2: datastore.gcp: `access_key` and `secret` belong"),
+        (
+            "  aws: {bucket: dumps, metadata: [a]}\n",
+            "2: datastore.aws.metadata: expected a mapping",
+        ),
+        ("  aws: {bucket: dumps, metadata: {a: 1}}\n", "2: datastore.aws.metadata: expected text"),
+        (
+            "  aws: {bucket: dumps, metadata: {a b: x}}\n",
+            "2: datastore.aws.metadata: expected names",
+        ),
+        (
+            "  aws: {bucket: dumps, metadata: {a: ä}}\n",
+            "2: datastore.aws.metadata: expected text in",
+        ),
+        (
+            "  aws: {bucket: dumps, rootdirectory: x}\n",
+            "2: datastore.aws.rootdirectory: unknown key",
+        ),
+        (
+            "  gcp: {bucket: dumps, secret: x}\n",
+            "2: datastore.gcp: `access_key` and `secret` belong",
+        ),
         ("  azure: {container: c}\n", "2: datastore.azure: give either `connection_string` or"),
         (
             "  azure: {container: c, account: a, key: x, sas_token: y}\n",
@@ -155,14 +192,48 @@ def test_what_is_wrong_is_said(tmp_path: Path, text: str, said: str) -> None:
     assert _problem(tmp_path, text).startswith(said)
 
 
+def test_a_folder_in_the_name_of_a_bucket(tmp_path: Path) -> None:
+    path = tmp_path / "conf.yaml"
+    path.write_text("datastore: {aws: {bucket: dumps/team}}\n")
+    [problem] = check_config(path, environ={})
+    assert problem.hint == "what follows a slash goes into `prefix`"
+
+
+@pytest.mark.parametrize(
+    "name", ["abc", "a" * 255, "My.Old_Bucket", "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"]
+)
+def test_names_of_buckets(tmp_path: Path, name: str) -> None:
+    aws = _section(tmp_path, "datastore: {aws: {bucket: $NAME}}", NAME=name).aws
+    assert aws is not None
+    assert aws.bucket == name
+
+
+def test_whitespace_around_keys_and_addresses_is_not_theirs(tmp_path: Path) -> None:
+    text = """
+        datastore:
+          aws:
+            bucket: dumps
+            endpoint: {custom: $ADDRESS}
+            credentials: {access_key_id: $KEY, secret_access_key: $KEY, session_token: $BLANK}
+        """
+    environ = {"ADDRESS": "HTTP://localhost.:9000\n", "KEY": " word\r\n", "BLANK": "\n"}
+    aws = _section(tmp_path, text, **environ).aws
+    assert aws is not None
+    assert aws.endpoint_url == "http://localhost.:9000"
+    assert aws.credentials is not None
+    assert aws.credentials.access_key_id is not None
+    assert aws.credentials.access_key_id.get_secret_value() == "word"
+    assert aws.credentials.session_token is None
+
+
 def test_no_secret_is_shown(tmp_path: Path) -> None:
     section = _section(
         tmp_path,
         """
         datastore:
           mirrors:
-            - aws: {bucket: b, credentials: {access_key_id: id-1, secret_access_key: hidden}}
-            - gcp: {bucket: b, access_key: id-2, secret: hidden}
+            - aws: {bucket: dumps, credentials: {access_key_id: id-1, secret_access_key: hidden}}
+            - gcp: {bucket: dumps, access_key: id-2, secret: hidden}
             - azure: {container: c, account: a, key: hidden}
             - azure: {container: c, connection_string: AccountKey=hidden}
             - azure: {container: c, account: a, sas_token: hidden}

@@ -238,17 +238,17 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
             "fill it in, or leave the key out",
         ),
         (
-            "datastore: {aws: {bucket: b, region: 1}}\n",
+            "datastore: {aws: {bucket: dumps, region: 1}}\n",
             "1: datastore.aws.region: expected text, found a number",
             "put it in quotes",
         ),
         (
-            "datastore: {aws: {bucket: b, endpoint: 'http://hunter2'}}\n",
+            "datastore: {aws: {bucket: dumps, endpoint: 'http://hunter2'}}\n",
             "1: datastore.aws.endpoint: expected default or {custom: https://address}, found text",
             None,
         ),
         (
-            "datastore: {aws: {bucket: b, endpoint: {custom: hunter2}}}\n",
+            "datastore: {aws: {bucket: dumps, endpoint: {custom: hunter2}}}\n",
             (
                 "1: datastore.aws.endpoint.custom: "
                 "expected an address that begins with https:// or http://"
@@ -287,7 +287,7 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
             None,
         ),
         (
-            "datastore:\n  local_disk: {dir: a}\n  gcp: {bucket: b}\n",
+            "datastore:\n  local_disk: {dir: a}\n  gcp: {bucket: dumps}\n",
             (
                 "1: datastore: expected exactly one of aws, gcp, gcs, azure, local_disk, mirrors, "
                 "found gcp and local_disk"
@@ -295,7 +295,7 @@ COMPRESSION = "expected true, false or {level: 1..19}, found"
             None,
         ),
         (
-            "datastore: {gcp: {bucket: b, secret: hunter2}}\n",
+            "datastore: {gcp: {bucket: dumps, secret: hunter2}}\n",
             "1: datastore.gcp: `access_key` and `secret` belong together: give both or neither",
             None,
         ),

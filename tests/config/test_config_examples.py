@@ -63,17 +63,22 @@ def test_an_example_loads_and_says_for_whom_it_is(path: Path) -> None:
 
 def test_a_bucket_of_the_environment() -> None:
     path = ROOT / "examples" / "environment-only.yaml"
-    environ = {"S3_BUCKET": "b$1", "S3_PREFIX": "/team/a/"}
+    environ = {"S3_BUCKET": "dumps", "S3_PREFIX": "/team/a/"}
     config = load_config(path, sections=["datastore"], environ=environ)
     assert config.datastore is not None
     assert config.datastore.aws is not None
-    assert (config.datastore.aws.bucket, config.datastore.aws.prefix) == ("b$1", "team/a")
+    assert (config.datastore.aws.bucket, config.datastore.aws.prefix) == ("dumps", "team/a")
     for nothing in ({}, {"S3_BUCKET": ""}, {"S3_PREFIX": "x"}):
         with pytest.raises(ConfigError, match="no `datastore` section") as caught:
             load_config(path, sections=["datastore"], environ=nothing)
         assert "S3_BUCKET" in (caught.value.hint or "")
-    with pytest.raises(ConfigError, match=r"datastore\.aws\.prefix"):
+    with pytest.raises(ConfigError, match="the environment variable S3_PREFIX: expected names of"):
         load_config(path, sections=["datastore"], environ={**environ, "S3_PREFIX": "../x"})
+    with pytest.raises(
+        ConfigError, match="the environment variable S3_BUCKET: expected a"
+    ) as caught:
+        load_config(path, sections=["datastore"], environ={"S3_BUCKET": "dumps/team"})
+    assert "goes into `prefix`" in (caught.value.hint or "")
 
 
 def test_a_bucket_for_each_organisation() -> None:

@@ -308,7 +308,7 @@ def test_blank_values_are_as_good_as_none(load: Load) -> None:
           chunk_size:
         datastore:
           aws:
-            bucket: b
+            bucket: dumps
             region:
             profile:
             credentials:
@@ -323,7 +323,7 @@ def test_blank_values_are_as_good_as_none(load: Load) -> None:
     )
     assert config.encryption_key is None
     assert config.source == SourceConfig.model_validate({"connection_uri": "sqlite:a"})
-    assert config.datastore == DatastoreConfig.model_validate({"aws": {"bucket": "b"}})
+    assert config.datastore == DatastoreConfig.model_validate({"aws": {"bucket": "dumps"}})
     assert config.destination is not None
     assert config.destination.protected_names == list(PROTECTED_NAMES)
 
@@ -349,7 +349,7 @@ def test_aws(load: Load) -> None:
             endpoint:
               custom: http://localhost:9000
         """,
-        BUCKET="b",
+        BUCKET="dumps",
         SECRET="s3cr3t",
     )
     assert config.datastore is not None
@@ -357,7 +357,7 @@ def test_aws(load: Load) -> None:
     assert config.datastore.kind == "aws"
     assert aws is not None
     assert aws.credentials is not None
-    assert (aws.bucket, aws.region, aws.profile) == ("b", None, "dev")
+    assert (aws.bucket, aws.region, aws.profile) == ("dumps", None, "dev")
     assert aws.credentials.access_key_id is not None
     assert aws.credentials.secret_access_key is not None
     assert aws.credentials.access_key_id.get_secret_value() == "AKIA"
@@ -368,7 +368,7 @@ def test_aws(load: Load) -> None:
 
 
 def test_aws_keys_where_older_files_have_them(load: Load) -> None:
-    text = "datastore: {aws: {bucket: b, access_key_id: a, secret_access_key: s}}"
+    text = "datastore: {aws: {bucket: dumps, access_key_id: a, secret_access_key: s}}"
     config = load(text)
     assert config.datastore is not None
     assert config.datastore.aws is not None
@@ -376,14 +376,14 @@ def test_aws_keys_where_older_files_have_them(load: Load) -> None:
     assert config.datastore.aws.credentials.secret_access_key == SecretStr("s")
     with pytest.raises(ConfigError, match="unknown key"):
         load(
-            "datastore: {aws: {bucket: b, access_key_id: a,"
+            "datastore: {aws: {bucket: dumps, access_key_id: a,"
             " credentials: {access_key_id: a, secret_access_key: s}}}"
         )
 
 
 def test_gcp(load: Load) -> None:
     config = load(
-        "datastore: {gcp: {bucket: b, region: r, access_key: a, secret: s, endpoint: default}}"
+        "datastore: {gcp: {bucket: dumps, region: r, access_key: a, secret: s, endpoint: default}}"
     )
     assert config.datastore is not None
     assert config.datastore.kind == "gcp"
@@ -472,7 +472,7 @@ SECRETS = """\
 encryption_key: hunter2
 masking_key: $MASKING_KEY
 source: {connection_uri: "postgres://u:hunter2@h/db"}
-datastore: {aws: {bucket: b, credentials: {access_key_id: a, secret_access_key: hunter2}}}
+datastore: {aws: {bucket: dumps, credentials: {access_key_id: a, secret_access_key: hunter2}}}
 destination: {connection_uri: "postgres://$USER:$PASSWORD@h/db"}
 """
 
@@ -503,7 +503,7 @@ def test_secrets_that_others_can_read_are_warned_of(
         "source: {connection_uri: 'sqlite:///a.db'}\n",
         "source: {connection_uri: 'postgres://u@h:5432/db'}\n",
         "source: {connection_uri: 'postgres://u:${PW}@h:5432/db'}\n",
-        "datastore: {gcp: {bucket: b, access_key: $A, secret: $B}}\n",
+        "datastore: {gcp: {bucket: dumps, access_key: $A, secret: $B}}\n",
     ],
 )
 def test_a_readable_file_without_secrets_is_no_reason_to_warn(tmp_path: Path, text: str) -> None:

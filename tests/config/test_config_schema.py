@@ -81,7 +81,7 @@ def test_every_example_fits(schema: dict[str, Any], path: Path) -> None:
         "source: {connection_uri: $X, jobs: $JOBS, chunk_size: $SIZE, compression: $C}",
         "source: {connection_uri: 'sqlite:a', compression: {level: '${L:-3}'}, skip: , jobs: }",
         "source: {connection_uri: 'sqlite:a', chunk_size: 16 MB}",
-        "datastore: {aws: {bucket: b, endpoint: default, credentials: }}",
+        "datastore: {aws: {bucket: dumps, endpoint: default, credentials: }}",
     ],
 )
 def test_what_the_loader_takes_fits(schema: dict[str, Any], text: str) -> None:
@@ -99,7 +99,7 @@ def test_what_the_loader_takes_fits(schema: dict[str, Any], text: str) -> None:
         "source: {connection_uri: 'sqlite:a', compression: {level: 20}}",
         "source: {connection_uri: 'sqlite:a', chunk_size: big}",
         "source: {connection_uri: 'sqlite:a', skip: [{database: a}]}",
-        "datastore: {aws: {bucket: b, endpoint: other}}",
+        "datastore: {aws: {bucket: dumps, endpoint: other}}",
         "destination: {connection_uri: 'sqlite:a', wipe_database: maybe}",
     ],
 )

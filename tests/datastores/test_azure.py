@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from azure.storage.blob import (
     BlobServiceClient,
     ContainerSasPermissions,
@@ -22,10 +24,11 @@ from azure.storage.blob import (
 )
 
 from replicate.config import AzureConfig
+from replicate.datastores.azure.faults import translated
 from replicate.datastores.azure.store import AzureStore
 from replicate.datastores.base import ConditionalWrites, Examinable, Finding, KeepsVersions, Replace
 from replicate.datastores.conformance import CASES, Case
-from replicate.datastores.remote.conditions import PROBE_KEY
+from replicate.datastores.remote.conditions import PROBE_FOLDER
 from replicate.errors import (
     ConflictError,
     DatastoreError,
@@ -121,6 +124,44 @@ def test_the_container_is_created_once_by_many(settings: dict[str, Any]) -> None
     store.close()
 
 
+@pytest.mark.parametrize("name", ["key", "sas_token", "connection_string"])
+def test_credentials_with_a_line_break(name: str) -> None:
+    section = {name: f"{_KEY}\n{_KEY}"}
+    if name != "connection_string":
+        section["account"] = "testing"
+    with pytest.raises(UsageError, match=f"the `{name}` of the datastore has a line break") as told:
+        _store(**section)
+    assert _KEY not in "".join(traceback.format_exception(told.value))
+
+
+def test_credentials_of_a_file_with_a_line_break_at_the_end(settings: dict[str, Any]) -> None:
+    store = _store(connection_string=f"{settings['connection_string']}\n")
+    assert not [*store.list("")]
+    store.close()
+
+
+def test_header_that_can_not_be_sent_is_not_shown(faulty: AzureStore) -> None:
+    with (
+        pytest.raises(UsageError, match="a line break or a control character") as caught,
+        translated(faulty._request("reading", "read")),
+    ):
+        requests.get("http://127.0.0.1:1", headers={"x": "hidden\n"}, timeout=5)
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_library_prints_nothing() -> None:
+    program = (
+        "import logging\n"
+        "from replicate.datastores.azure import store\n"
+        "for name in ('azure.identity', 'msal.token', 'urllib3.pool'):\n"
+        "    logging.getLogger(name).warning('a page')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout + done.stderr == ""
+
+
 def test_nothing_is_asked_at_opening(scripted: QueuedServer, faulty: AzureStore) -> None:
     assert faulty.location == f"Azure Blob Storage {scripted.url}/testing/container"
     assert not scripted.requests
@@ -131,9 +172,9 @@ def test_an_unknown_host_is_tried_out(scripted: QueuedServer, faulty: AzureStore
     scripted.queued += [Reply(201, headers=written)] * 2
     # It accepts what can't hold: there is nothing more to ask.
     assert faulty.capabilities.conditional_writes is ConditionalWrites.NONE
-    assert [request.path for request in scripted.requests if request.method == "PUT"] == [
-        f"/testing/container/{PROBE_KEY}"
-    ] * 2
+    first, second = [request.path for request in scripted.requests if request.method == "PUT"]
+    assert first == second
+    assert first.startswith(f"/testing/container/{PROBE_FOLDER}")
     scripted.requests.clear()
     scripted.queued.append(Reply(201, headers=written, only="PUT"))
     faulty.put("key", b"1", mode="create")

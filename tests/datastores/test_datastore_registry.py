@@ -68,7 +68,7 @@ def test_opening_asks_nobody(
 @pytest.mark.parametrize(("name", "keys"), [("aws", {}), ("gcp", _HMAC)])
 def test_plain_http_to_another_machine_is_refused(name: str, keys: dict[str, str]) -> None:
     address = "http://storage.example.com:9000"
-    section = {"bucket": "b", "endpoint": {"custom": address}, **keys}
+    section = {"bucket": "dumps", "endpoint": {"custom": address}, **keys}
     with pytest.raises(UsageError, match=r"storage\.example\.com") as caught:
         _open(**{name: section})
     assert "secure" in (caught.value.hint or "")

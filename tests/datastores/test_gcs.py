@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
+import sys
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from replicate.config import GcsConfig
 from replicate.datastores.base import ConditionalWrites, Examinable, Finding, KeepsVersions, Replace
 from replicate.datastores.conformance import CASES, Case
-from replicate.datastores.gcs.faults import translated
+from replicate.datastores.gcs.faults import Request, translated
 from replicate.datastores.gcs.store import GCSStore
-from replicate.datastores.remote.conditions import PROBE_KEY
+from replicate.datastores.remote.conditions import PROBE_FOLDER
 from replicate.errors import (
     ConflictError,
     DatastoreError,
@@ -120,13 +124,13 @@ def test_a_store_is_tried_out_once_and_only_when_it_matters(api: GoogleApi) -> N
     assert api.requests == []
     store.put("key", b"1")
     store.get("key")
-    assert not any(PROBE_KEY in request.path for request in api.requests)
+    assert not any(PROBE_FOLDER in request.path for request in api.requests)
     store.put("other", b"1", mode="create")
     count = len(api.requests)
     store.put("another", b"1", mode="create")
     assert len(api.requests) == count + 1
     assert api.requests[-1].query["ifGenerationMatch"] == "0"
-    assert PROBE_KEY not in api.objects
+    assert not any(PROBE_FOLDER in name for name in api.objects)
     store.close()
 
 
@@ -145,6 +149,50 @@ def test_a_store_where_nothing_may_be_written_promises_nothing(api: GoogleApi) -
     api.queued.append(Reply(403, only="POST"))
     assert store.capabilities.conditional_writes is ConditionalWrites.NONE
     store.close()
+
+
+def test_header_that_can_not_be_sent_is_not_shown() -> None:
+    with (
+        pytest.raises(UsageError, match="a line break or a control character") as caught,
+        translated(Request("reading", "storage.objects.get", "bucket")),
+    ):
+        requests.get("http://127.0.0.1:1", headers={"x": "hidden\n"}, timeout=5)
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_authorities_that_are_not_there(api: GoogleApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", api.url.replace("http:", "https:"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nope")
+    store = _store()
+    with pytest.raises(UsageError, match="the file of the authorities to trust can't be read"):
+        store.get("key")
+    store.close()
+
+
+def test_whitespace_around_the_address_of_the_environment(
+    api: GoogleApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f" {api.url}\n")
+    store = _store()
+    assert not [*store.list("")]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("module", "loggers"),
+    [("gcs.store", ("google.auth", "urllib3.pool")), ("s3.client", ("botocore.x", "urllib3.x"))],
+)
+def test_the_library_prints_nothing(module: str, loggers: tuple[str, ...]) -> None:
+    program = (
+        "import logging\n"
+        f"import replicate.datastores.{module}\n"
+        f"for name in {loggers}:\n"
+        "    logging.getLogger(name).warning('a page')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout + done.stderr == ""
 
 
 def test_googles_own_host_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

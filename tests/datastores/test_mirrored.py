@@ -378,7 +378,9 @@ def test_an_optional_copy_decides_nothing_while_it_is_away() -> None:
     for _ in range(2):
         with pytest.raises(NotFoundError):
             mirrors.store.stat("k")
-    assert mirrors.warnings == ["c: connection refused; what only it holds is not seen"]
+    assert mirrors.warnings == [
+        "c: connection refused; what only it holds is not seen, and nothing is deleted there"
+    ]
     assert mirrors.operations("c") == ["stat"]
     mirrors.store.put("k", b"x")
     assert mirrors.bodies() == [{"k": b"x"}] * 3
@@ -438,11 +440,26 @@ def test_an_optional_copy_that_can_not_be_listed_is_left_out(fault: Callable[...
     mirrors.store.put("k", b"x")
     for _ in range(2):
         assert [info.key for info in mirrors.store.list("")] == ["k"]
-    assert mirrors.warnings == ["c: connection refused; what only it holds is not seen"]
+    assert mirrors.warnings == [
+        "c: connection refused; what only it holds is not seen, and nothing is deleted there"
+    ]
     assert mirrors.operations("c").count("list") == 1
 
 
 # Deleting
+
+
+def test_nothing_is_deleted_in_an_optional_copy_whose_manifests_were_out_of_sight() -> None:
+    first, second = MemoryStore(), MemoryStore()
+    for key in ("dumps/one.json", "chunks/a/1"):
+        second.put(key, b"x")
+    away = DatastoreError("away for a moment", transient=True)
+    faulty = FaultyStore(second, before("list", away, key="dumps/*"))
+    store = Mirrored([Copy(first), Copy(faulty, required=False)])
+    assert [*store.list("dumps/")] == []
+    orphans = [info.key for info in store.list("chunks/")]
+    store.delete(orphans)
+    assert [info.key for info in second.list("")] == ["chunks/a/1", "dumps/one.json"]
 
 
 def test_a_delete_is_everywhere() -> None:

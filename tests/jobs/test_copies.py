@@ -125,8 +125,22 @@ def test_parts_that_no_copy_has_together_are_no_dump(project: Project, use: Use)
     one.delete([info.key for info in one.list("keys/")])
     two.delete(["dumps/one.json"])
     [report] = verify_dumps(project.config(), ["one"], progress=listening)
-    assert report.problems == ["its parts are there, but no copy holds all of them"]
-    assert len(listening.warnings) == 2
+    assert report.problems == []
+    assert ["does not hold dump one in full" in lack for lack in report.unread] == [True, True]
+    assert not report.ok
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_required_copy_has_to_hold_the_dump(required: bool, project: Project, use: Use) -> None:
+    one, two = MemoryStore(), MemoryStore()
+    listening = use(lambda heard: Mirrored([Copy(one), Copy(two, required)], warn=heard.warn))
+    create_dump(project.config(), name="one", jobs=1, progress=Silent())
+    two.delete([info.key for info in two.list("")])
+    [report] = verify_dumps(project.config(), ["one"], progress=listening)
+    assert report.problems == []
+    assert report.ok is not required
+    assert len(report.unread) == required
+    assert len(listening.warnings) == (not required)
 
 
 class Keeping(MemoryStore):

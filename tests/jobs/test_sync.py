@@ -368,6 +368,27 @@ def test_every_copy_gets_what_any_other_has() -> None:
     assert dumps(a) == dumps(b) == dumps(c)
 
 
+def test_a_dump_that_is_deleted_while_its_manifest_is_copied_is_not_listed_there() -> None:
+    first = filled("one")
+
+    class Late(MemoryStore):
+        """The manifest arrives when the dump is gone, here and elsewhere."""
+
+        def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
+            if key.startswith("dumps/"):
+                for store in (first, self):
+                    store.delete([info.key for info in store.list("dumps/")])
+                    store.delete([info.key for info in store.list("chunks/")])
+            return super().put(key, data, mode=mode)
+
+    second = Late()
+    mirrors = Mirrored([Copy(first), Copy(second)])
+    [skipped] = sync(mirrors, *mirrors.copies).skipped
+    assert skipped.reason == "dump one was deleted meanwhile"
+    assert bodies(first, "dumps/") == bodies(second, "dumps/") == {}
+    assert bodies(second, "chunks/") == {}
+
+
 @pytest.mark.parametrize("key", [KEY, None])
 def test_each_chunk_comes_from_a_copy_that_has_it_right(key: str | None) -> None:
     a, b, c = (Named(name) for name in "abc")
@@ -494,6 +515,17 @@ def test_a_copy_that_lags_is_warned_of_gets_no_manifest_and_catches_up(tmp_path:
     }  # fmt: skip
     assert objects(one) == objects(two)
     assert all(report.ok for report in verify_dumps(project.config(), None, progress=Silent()))
+
+
+def test_a_mirror_that_is_not_there_is_not_up_to_date(tmp_path: Path) -> None:
+    project = make_project(tmp_path, customers=5)
+    one, two = mirrored(project, True, False)
+    create_dump(project.config(), name="one", progress=Silent())
+    two.rename(tmp_path / "away")
+    done = project.run("datastore", "sync")
+    assert done.returncode == 3
+    assert "could not be opened" in done.stderr
+    assert "dumps/one.json" in objects(one)
 
 
 class Warnings(Silent):

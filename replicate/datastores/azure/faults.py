@@ -16,12 +16,21 @@ from azure.core.exceptions import (
     HttpResponseError,
 )
 
-from replicate.datastores.remote.network import causes, retry_after, shown, unreachable
+from replicate.datastores.remote.network import (
+    causes,
+    is_unsendable,
+    retry_after,
+    shown,
+    unreachable,
+    unsendable,
+    unusable_file,
+)
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 
 SERVICE = "Azure Blob Storage"
 
 _CONDITIONS = frozenset({"ConditionNotMet", "TargetConditionNotMet", "BlobAlreadyExists"})
+_FAILURES = (AzureError, OSError, ValueError, KeyError, TypeError, AttributeError)
 _TRANSIENT = frozenset({"ContainerBeingDeleted", "ServerBusy", "OperationTimedOut"})
 _RETAINED = frozenset({"BlobImmutableDueToPolicy", "BlobImmutableDueToLegalHold"})
 _IDENTITY = (
@@ -55,21 +64,26 @@ def translated(request: Request) -> Iterator[None]:
         yield
     except ReplicateError:
         raise
-    except ClientAuthenticationError as error:
-        if error.response is None:
-            raise _no_credentials(error, request) from error
-        raise refusal(_code(error), error, request) from error
-    except HttpResponseError as error:
-        if error.response is None:  # a download that broke off
-            raise unreachable(error, doing=request.doing, service=request.host) from error
-        raise refusal(_code(error), error, request) from error
-    except (DecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _FAILURES as error:
+        if is_unsendable(error):
+            raise unsendable(SERVICE) from None
+        raise _failed(error, request) from error
+
+
+def _failed(error: Exception, request: Request) -> ReplicateError:
+    if isinstance(error, HttpResponseError) and error.response is not None:
+        return refusal(_code(error), error, request)
+    if isinstance(error, ClientAuthenticationError):
+        return _no_credentials(error, request)
+    if isinstance(error, HttpResponseError):  # a download that broke off
+        return unreachable(error, doing=request.doing, service=request.host)
+    if isinstance(error, DecodeError | ValueError | KeyError | TypeError | AttributeError):
         # What the library stumbles over in an answer that isn't of this protocol.
-        raise DatastoreError(
+        return DatastoreError(
             f"{request.doing} failed: the answer of {request.host} makes no sense"
-        ) from error
-    except (AzureError, OSError) as error:
-        raise unreachable(error, doing=request.doing, service=request.host) from error
+        )
+    unusable = unusable_file(error)
+    return unusable or unreachable(error, doing=request.doing, service=request.host)
 
 
 def is_about(error: ReplicateError, code: str) -> bool:

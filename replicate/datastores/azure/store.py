@@ -31,6 +31,7 @@ from replicate.datastores.base import (
 from replicate.datastores.remote.addresses import check_address, host_of, shown_address
 from replicate.datastores.remote.checksums import checksums, content_md5, refused_upload
 from replicate.datastores.remote.conditions import Conditions, conflict
+from replicate.datastores.remote.network import check_credential
 from replicate.datastores.remote.objects import (
     Folder,
     check_range,
@@ -38,6 +39,7 @@ from replicate.datastores.remote.objects import (
     no_bytes,
     past_the_end,
 )
+from replicate.datastores.remote.quiet import quiet
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, UsageError
 
 _HINT = "pip install 'replicate[azure]'"
@@ -54,6 +56,8 @@ try:
     from replicate.datastores.azure.faults import Request, is_about, refusal, translated
 except ImportError as missing:
     raise UsageError("the library for `azure` is not installed", hint=_HINT) from missing
+
+quiet("azure", "msal", "urllib3")
 
 _TRUSTED = (
     ".blob.core.windows.net",
@@ -309,6 +313,7 @@ def _service(config: AzureConfig) -> BlobServiceClient:
     if config.connection_string is not None:
         try:
             given = config.connection_string.get_secret_value()
+            check_credential("the `connection_string` of the datastore", given)
             service = BlobServiceClient.from_connection_string(given, **options)
         except (ValueError, KeyError, TypeError):
             raise UsageError(
@@ -329,9 +334,13 @@ def _service(config: AzureConfig) -> BlobServiceClient:
 
 def _credential(config: AzureConfig) -> str | AzureSasCredential | TokenCredential:
     if config.key is not None:
-        return config.key.get_secret_value()
+        key = config.key.get_secret_value()
+        check_credential("the `key` of the datastore", key)
+        return key
     if config.sas_token is not None:
-        return AzureSasCredential(config.sas_token.get_secret_value().removeprefix("?"))
+        token = config.sas_token.get_secret_value().removeprefix("?")
+        check_credential("the `sas_token` of the datastore", token)
+        return AzureSasCredential(token)
     try:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415  (slow; rarely needed)
     except ImportError as error:

@@ -13,12 +13,23 @@ import urllib3
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth import exceptions as auth
 
-from replicate.datastores.remote.network import retry_after, shown, unreachable
+from replicate.datastores.remote.network import (
+    is_unsendable,
+    retry_after,
+    shown,
+    unreachable,
+    unsendable,
+    unusable_file,
+)
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 
 SERVICE = "Google Cloud Storage"
 
 _TRANSIENT = frozenset({408, 409, 429, 500, 502, 503, 504})
+_FAILURES = (
+    auth.GoogleAuthError, requests.RequestException, urllib3.exceptions.HTTPError, OSError,
+    ValueError, KeyError, TypeError, AttributeError,
+)  # fmt: skip
 _PERMISSION = re.compile(r"storage\.[a-zA-Z]+\.[a-zA-Z]+")
 _RETENTION = frozenset({"retentionPolicyNotMet", "objectUnderActiveHold"})
 _LOGIN = (
@@ -57,15 +68,20 @@ def translated(request: Request) -> Iterator[None]:
         raise
     except GoogleAPICallError as error:
         raise _refusal(error, request) from error
-    except auth.GoogleAuthError as error:
-        raise _unauthenticated(error, request) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except _FAILURES as error:
+        if is_unsendable(error):
+            raise unsendable(SERVICE) from None
+        raise _failed(error, request) from error
+
+
+def _failed(error: Exception, request: Request) -> ReplicateError:
+    if isinstance(error, auth.GoogleAuthError):
+        return _unauthenticated(error, request)
+    if isinstance(error, ValueError | KeyError | TypeError | AttributeError):
         # What the library stumbles over in an answer that isn't of this protocol.
-        raise DatastoreError(
-            f"{request.doing} failed: the answer of {SERVICE} makes no sense"
-        ) from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise unreachable(error, doing=request.doing, service=SERVICE) from error
+        return DatastoreError(f"{request.doing} failed: the answer of {SERVICE} makes no sense")
+    unusable = unusable_file(error)
+    return unusable or unreachable(error, doing=request.doing, service=SERVICE)
 
 
 def missing(request: Request) -> NotFoundError:

@@ -48,7 +48,10 @@ from replicate.datastores.remote.objects import (
     no_bytes,
     past_the_end,
 )
+from replicate.datastores.remote.quiet import quiet
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, UsageError
+
+quiet("google", "urllib3")
 
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _OVERRIDE = "API_ENDPOINT_OVERRIDE"
@@ -319,7 +322,7 @@ class _Sink:
 def _endpoint() -> str | None:
     """Another host than Google's, from where its libraries look for one."""
     for variable in (_EMULATOR, _OVERRIDE):
-        if address := os.environ.get(variable):
+        if address := os.environ.get(variable, "").strip():
             # Without a scheme, as libraries of other languages want it.
             address = address if "://" in address else f"http://{address}"
             check_address(address, source=variable)

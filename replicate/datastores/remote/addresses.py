@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from replicate.errors import UsageError
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)\Z")
+_MAX_HOST = 253
 
 
 def check_address(address: str, *, source: str, secure: bool | None = None) -> None:
@@ -15,7 +19,9 @@ def check_address(address: str, *, source: str, secure: bool | None = None) -> N
     such setting. `source` says where the address is from, such as a variable of the environment.
     """
     parts = _split(address, source)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    # Python's parser drops line breaks, which a library after it may not.
+    clean = address.isprintable() and not any(map(str.isspace, address))
+    if not clean or parts.scheme not in {"http", "https"} or not _is_host(parts.hostname or ""):
         raise _unusable(source)  # and is not shown: it may be something else, such as a key
     if parts.username is not None or parts.password is not None:
         raise UsageError(
@@ -43,6 +49,21 @@ def is_loopback(address: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_secure(address: str) -> bool:
+    """Whether `address` is spoken to by TLS."""
+    return _split(address).scheme == "https"
+
+
+def _is_host(host: str) -> bool:
+    """Whether `host` is an address of the network, or a name as DNS and containers have them."""
+    try:
+        ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+        return len(host) <= _MAX_HOST and all(map(_LABEL.match, labels))
+    return True
 
 
 def host_of(address: str) -> str:

@@ -2,11 +2,12 @@
 
 Some services accept a condition and ignore it, or know one kind and not the other. So unless its
 maker promises something a service is put to the test: nothing less than the right answer to each
-question counts.
+question counts. Each test has an object of its own, so that no other run has a say in the answers.
 """
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -15,11 +16,10 @@ from typing import Protocol
 from replicate.datastores.base import ConditionalWrites, ObjectInfo, PutMode, Replace
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 
-PROBE_KEY = "probe/conditional-writes"
-"""Where it is tried; the same for all, so that who may not delete leaves one object at most."""
+PROBE_FOLDER = "probe/"
+"""What the keys begin with at which it is tried; 16 hexadecimal digits follow, drawn each time."""
 
 _BODY = b"Written to find out whether conditional writes are honoured.\n"
-_ROUNDS = 3  # others may probe at the same time, and each deletes the object once
 
 
 class Conditional(Protocol):
@@ -71,38 +71,30 @@ class Conditions:
         return "overwrite"
 
     def _probe(self) -> ConditionalWrites:
+        key = f"{PROBE_FOLDER}{secrets.token_hex(8)}"
         try:
-            honoured = self._are_honoured()
+            honoured = self._are_honoured(key)
         except DatastoreError as error:
             if error.transient:
                 raise
             honoured = False
         finally:
-            with suppress(ReplicateError):  # one left behind is overwritten by the next
-                self._store.delete([PROBE_KEY])
+            with suppress(ReplicateError):  # one left behind does no harm
+                self._store.delete([key])
         return ConditionalWrites.ATOMIC if honoured else ConditionalWrites.NONE
 
-    def _are_honoured(self) -> bool:
-        info = self._put("overwrite")
-        if not self._refuses(Replace(self._never)):
-            return False  # whatever others do at the same time
-        if not any(self._refuses("create") for _ in range(_ROUNDS)):
+    def _are_honoured(self, key: str) -> bool:
+        info = self._store.put_conditionally(key, _BODY, "overwrite")
+        if not self._refuses(key, Replace(self._never)) or not self._refuses(key, "create"):
             return False
-        for _ in range(_ROUNDS):
-            if not self._refuses(Replace(info.version)):
-                return True
-            info = self._put("overwrite")
-        return False
+        return not self._refuses(key, Replace(info.version))
 
-    def _refuses(self, mode: PutMode) -> bool:
+    def _refuses(self, key: str, mode: PutMode) -> bool:
         try:
-            self._put(mode)
+            self._store.put_conditionally(key, _BODY, mode)
         except ConflictError:
             return True
         return False
-
-    def _put(self, mode: PutMode) -> ObjectInfo:
-        return self._store.put_conditionally(PROBE_KEY, _BODY, mode)
 
 
 def check_first(store: Conditional, key: str, mode: PutMode) -> None:

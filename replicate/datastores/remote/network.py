@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from replicate.errors import DatastoreError
+from replicate.errors import DatastoreError, UsageError
 
 _MAX_TEXT = 200
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL")
+_HEADER = re.compile(r"(?i)in(valid)? header value")  # http.client's words, and those of requests
+_NO_BUNDLE = "Could not find a suitable TLS CA certificate bundle"  # those of requests
+_LOCAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _BUNDLE = (
     "where a proxy or a private authority signs it, set REQUESTS_CA_BUNDLE to a PEM file of its "
     "certificates"
@@ -37,6 +41,52 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         yield one
         named = [getattr(one, name, None) for name in ("reason", "inner_exception")]
         waiting += [*one.args, *named, one.__cause__, one.__context__]
+
+
+def check_credential(name: str, value: str | None) -> None:
+    """Raise `UsageError` for a credential that no header takes, which is not shown for that."""
+    if value is None or (value.isascii() and value.isprintable()):
+        return
+    broken = "\n" in value or "\r" in value
+    what = "a line break" if broken else "a character that is not printable ASCII"
+    raise UsageError(
+        f"{name} has {what} in it",
+        hint="take it out where the credentials are set: files often end in a line break",
+    )
+
+
+def is_unsendable(error: BaseException) -> bool:
+    """Whether a header could not be sent; the library's words show it, and it may be a secret.
+
+    So what is raised for it is raised `from None`.
+    """
+    return any(isinstance(one, ValueError) and _HEADER.search(str(one)) for one in causes(error))
+
+
+def unsendable(service: str) -> UsageError:
+    """For an error that `is_unsendable`."""
+    return UsageError(
+        f"the credentials for {service} have a line break or a control character in them",
+        hint="take it out where the credentials are set: files often end in a line break",
+    )
+
+
+def unusable_file(error: BaseException) -> UsageError | None:
+    """For an error of this machine's files, which is none of the network; None for another.
+
+    Only `error` itself is looked at: libraries try several files, and fail later for other reasons.
+    """
+    if isinstance(error, _LOCAL) and error.filename is not None:
+        return UsageError(
+            f"{shown(error.filename)} can't be used: {error.strerror}",
+            hint="the configuration or the environment names it: check both",
+        )
+    if isinstance(error, OSError) and str(error).startswith(_NO_BUNDLE):
+        return UsageError(
+            "the file of the authorities to trust can't be read",
+            hint="check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE",
+        )
+    return None
 
 
 def unreachable(

@@ -22,11 +22,20 @@ from botocore.credentials import (
 from botocore.loaders import Loader, create_loader
 from botocore.session import Session
 
-from replicate.datastores.remote.addresses import is_loopback
+from replicate.datastores.remote.addresses import is_loopback, is_secure
 from replicate.datastores.remote.checksums import content_md5
-from replicate.datastores.s3.settings import S3Settings, Service, service_at
+from replicate.datastores.remote.network import check_credential
+from replicate.datastores.remote.quiet import quiet
+from replicate.datastores.s3.settings import (
+    S3Settings,
+    Service,
+    endpoint_of_environment,
+    service_at,
+)
 from replicate.errors import UsageError
 from replicate.version import __version__
+
+quiet("botocore", "urllib3")
 
 DEFAULT_REGION = "us-east-1"
 """Where a bucket is when nobody says: S3's oldest region, and what other services pretend to be."""
@@ -56,18 +65,21 @@ def connect(settings: S3Settings) -> Connection:
     region = settings.region or _usual_region(session)
     if settings.role_arn is not None:
         session = _in_role(session, settings, region, verify)
+    given = settings.endpoint or _endpoint_around(session)
     client = session.create_client(
         "s3",
         region_name=region,
-        endpoint_url=settings.endpoint,
+        endpoint_url=given,
         verify=verify,
-        config=_config(settings, settings.endpoint),
+        config=_config(settings, given),
     )
     endpoint = client.meta.endpoint_url
     settings.check_address(endpoint)  # a profile may have one as well
+    if verify is None and is_secure(endpoint):
+        _check_authorities_around(session)
     service = service_at(endpoint)
-    if service is not Service.AMAZON and settings.endpoint is None:
-        # It came from the environment or from a profile, and is no less a custom one.
+    if service is not Service.AMAZON and given is None:
+        # It came from a profile, and is no less a custom one.
         client = session.create_client(
             "s3",
             region_name=region,
@@ -76,6 +88,7 @@ def connect(settings: S3Settings) -> Connection:
             config=_config(settings, endpoint),
         )
     _register(client, service)
+    _guard(client, session)
     return Connection(client, session, region, service, endpoint)
 
 
@@ -123,15 +136,31 @@ def _usual_region(session: Session) -> str:
     return found or DEFAULT_REGION
 
 
-def authorities(file: str) -> str:
-    """The path of a ca_bundle; `UsageError` if it can't be used."""
+def _endpoint_around(session: Session) -> str | None:
+    """The environment's endpoint, as boto takes it, but for whitespace around it."""
+    ignored = str(session.get_config_variable("ignore_configured_endpoint_urls")).lower() == "true"
+    found = None if ignored else endpoint_of_environment()
+    return found and found[1]
+
+
+def _check_authorities_around(session: Session) -> None:
+    """Raise `UsageError` if boto would take its authorities from a file that can't be used."""
+    if file := session.get_config_variable("ca_bundle"):
+        given = os.environ.get("AWS_CA_BUNDLE") == file
+        authorities(file, source="AWS_CA_BUNDLE" if given else "profile's ca_bundle")
+    elif file := os.environ.get("REQUESTS_CA_BUNDLE"):
+        authorities(file, source="REQUESTS_CA_BUNDLE")
+
+
+def authorities(file: str, *, source: str = "ca_bundle") -> str:
+    """The path of a file of authorities; `UsageError`, which says its `source`, if it is none."""
     path = str(Path(file).expanduser())
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except OSError as error:  # what is wrong with its contents is one of these, too
         reason = "has no certificates" if isinstance(error, ssl.SSLError) else "can't be read"
         raise UsageError(
-            f"the ca_bundle {file} {reason}",
+            f"the {source} {file} {reason}",
             hint="give a PEM file with the authorities that sign the server's certificate",
         ) from error
     return path
@@ -188,6 +217,11 @@ def token_service(
     own = settings.endpoint
     if own is not None and service_at(own) is Service.AMAZON:
         own = None
+    _check(
+        credentials.get("aws_access_key_id"),
+        credentials.get("aws_secret_access_key"),
+        credentials.get("aws_session_token"),
+    )
     config = Config(
         connect_timeout=settings.timeout,
         read_timeout=settings.timeout,
@@ -197,6 +231,8 @@ def token_service(
         name, region_name=region, endpoint_url=own, verify=verify, config=config, **credentials
     )
     settings.check_address(client.meta.endpoint_url)
+    if not credentials:
+        _guard(client, session)
     return client
 
 
@@ -217,6 +253,27 @@ def _register(client: BaseClient, service: Service) -> None:
     events.register("before-sign.s3.DeleteObjects", _add_md5)
     if service is Service.GOOGLE:
         events.register("before-sign.s3.PutObject", _use_generation)
+
+
+def _guard(client: BaseClient, session: Session) -> None:
+    """Have the credentials of each request looked at, wherever they are from, before it is signed.
+
+    Only then are they known: those of a role or a machine are asked for by the first request.
+    """
+    credentials = session.get_credentials()
+
+    def look(**_: object) -> None:
+        if credentials is not None:
+            frozen = credentials.get_frozen_credentials()
+            _check(frozen.access_key, frozen.secret_key, frozen.token)
+
+    client.meta.events.register("before-sign", look)
+
+
+def _check(access_key_id: str | None, secret_access_key: str | None, token: str | None) -> None:
+    check_credential("the access key's id", access_key_id)
+    check_credential("the secret access key", secret_access_key)
+    check_credential("the session token", token)
 
 
 def _stay(params: dict[str, Any], **_: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
@@ -14,6 +13,7 @@ from replicate.datastores.s3.bucket import Bucket
 from replicate.datastores.s3.faults import nonsense, translated
 from replicate.datastores.s3.settings import Service
 from replicate.errors import DatastoreError, NotFoundError, ReplicateError
+from replicate.threads import Threads
 
 _BATCH = 1000  # the most that DeleteObjects takes
 _AT_ONCE = 8  # single deletes under way
@@ -74,7 +74,7 @@ class Deleting:
             raise ClientError(response, "DeleteObject")
 
     def _remove_singly(self, batch: Sequence[_Doomed]) -> None:
-        with ThreadPoolExecutor(min(_AT_ONCE, len(batch))) as pool:
+        with Threads(min(_AT_ONCE, len(batch))) as pool:
             for _ in pool.map(self._remove_one, batch):
                 pass
 

@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
-from replicate.datastores.remote.network import date_in, retry_after, shown, unreachable
+from replicate.datastores.remote.network import (
+    date_in,
+    is_unsendable,
+    retry_after,
+    shown,
+    unreachable,
+    unsendable,
+    unusable_file,
+)
 from replicate.datastores.s3.answers import Answer, Asked, answer_of, region_in
 from replicate.datastores.s3.client import no_credentials
 from replicate.errors import (
@@ -33,6 +41,8 @@ def translated(asked: Callable[[], Asked]) -> Iterator[None]:
     except boto.ClientError as error:
         raise _refused(Answer.of(error), asked(), error) from error
     except (boto.BotoCoreError, ResponseParserError, ValueError, OSError) as error:
+        if is_unsendable(error):
+            raise unsendable("the datastore") from None
         raise _failed(error, asked()) from error
 
 
@@ -117,7 +127,9 @@ def no_bucket(asked: Asked) -> NotFoundError:
     own = asked.settings.endpoint is None
     where = f"in region {asked.region}" if own else f"at {asked.service}"
     hint = "check its name and region"
-    if not asked.settings.create_bucket:
+    if not asked.settings.may_create:
+        hint = "create it, or check its name"
+    elif not asked.settings.create_bucket:
         hint = "create it, or set `create_bucket: true`"
     return NotFoundError(f"the bucket {asked.bucket} does not exist {where}", hint=hint)
 
@@ -234,6 +246,43 @@ def _clean(text: str) -> str:
 
 
 def _failed(error: Exception, asked: Asked) -> ReplicateError:
+    for judge in (_misconfigured, _not_logged_in):
+        if (judged := judge(error, asked)) is not None:
+            return judged
+    if isinstance(error, boto.ProxyConnectionError):
+        what = f"{asked.service} can't be reached through the proxy"
+        return DatastoreError(what, transient=True)
+    if isinstance(error, _INTERRUPTIONS):
+        return unreachable(error, service=asked.service, trust=_BUNDLE)
+    if asked.connection is None and isinstance(error, boto.BotoCoreError | ValueError):
+        # Nothing was asked of the service yet.
+        return UsageError(f"the AWS configuration can't be used: {_clean(str(error))}")
+    if isinstance(error, ResponseParserError | ValueError):
+        return nonsense(asked)
+    return DatastoreError(f"{asked.service} can't be spoken to: {type(error).__name__}")
+
+
+def _misconfigured(error: Exception, asked: Asked) -> UsageError | None:
+    if isinstance(error, boto.ProfileNotFound):
+        name = shown(error.kwargs.get("profile", ""))
+        origin = "" if asked.settings.profile else ", which the environment names,"
+        return UsageError(
+            f"there is no profile {name}{origin} in the AWS configuration",
+            hint="check ~/.aws/config and ~/.aws/credentials, or run: aws configure",
+        )
+    if isinstance(error, _UNREADABLE_CONFIG):
+        return UsageError(f"the AWS configuration can't be used: {_clean(str(error))}")
+    if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError):
+        return UsageError(f"the datastore can't be used as it is configured: {_clean(str(error))}")
+    if str(error).startswith("Invalid endpoint"):  # the rest is the address, password and all
+        return UsageError(
+            "the endpoint of the datastore is no address that can be used",
+            hint="check `endpoint`, AWS_ENDPOINT_URL and the endpoint_url of the AWS profile",
+        )
+    return unusable_file(error)
+
+
+def _not_logged_in(error: Exception, asked: Asked) -> ReplicateError | None:
     if isinstance(error, boto.NoCredentialsError):
         return no_credentials()
     if isinstance(error, boto.PartialCredentialsError):
@@ -241,32 +290,15 @@ def _failed(error: Exception, asked: Asked) -> ReplicateError:
             "the credentials for the datastore are not complete",
             hint="give both the access key's id and the access key itself",
         )
-    if isinstance(error, boto.ProfileNotFound):
-        name = asked.settings.profile or "of AWS_PROFILE"
-        return UsageError(
-            f"there is no profile {name} in the AWS configuration",
-            hint="check ~/.aws/config and ~/.aws/credentials, or run: aws configure",
-        )
-    if isinstance(error, _UNREADABLE_CONFIG):
-        return UsageError(f"the AWS configuration can't be used: {_clean(str(error))}")
     if isinstance(error, _NO_LOGIN):
         return DatastoreError(
             f"no credentials could be had for the datastore: {type(error).__name__}",
             hint="log in again, for example with: aws sso login",
         )
-    if isinstance(error, boto.ParamValidationError | boto.InvalidRegionError):
-        return UsageError(f"the datastore can't be used as it is configured: {_clean(str(error))}")
-    if isinstance(error, boto.ProxyConnectionError):
-        what = f"{asked.service} can't be reached through the proxy"
-        return DatastoreError(what, transient=True)
     if isinstance(error, boto.MetadataRetrievalError):
         what = f"{asked.service} needs credentials that the machine did not give"
         return DatastoreError(what, transient=True)
-    if isinstance(error, _INTERRUPTIONS):
-        return unreachable(error, service=asked.service, trust=_BUNDLE)
-    if isinstance(error, ResponseParserError | ValueError):
-        return nonsense(asked)
-    return DatastoreError(f"{asked.service} can't be spoken to: {type(error).__name__}")
+    return None
 
 
 def nonsense(asked: Asked) -> DatastoreError:

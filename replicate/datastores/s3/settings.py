@@ -44,7 +44,8 @@ class S3Settings:
     """A bucket, and how it is spoken to. May be pickled.
 
     `endpoint` None is Amazon's own, or what `AWS_ENDPOINT_URL` and its kin say. `keys` None means
-    that boto3 looks for credentials where it always does. `timeout` is in seconds.
+    that boto3 looks for credentials where it always does. `may_create` is whether there is a key
+    `create_bucket` to set. `timeout` is in seconds.
     """
 
     bucket: str
@@ -55,6 +56,7 @@ class S3Settings:
     role_arn: str | None = None
     endpoint: str | None = None
     create_bucket: bool = False
+    may_create: bool = True
     path_style: bool | None = None
     secure: bool = True
     ca_bundle: str | None = None
@@ -108,6 +110,7 @@ class S3Settings:
             region=config.region or _GOOGLE_REGION,
             keys=keys,
             endpoint=config.endpoint_url or GOOGLE,
+            may_create=False,
             secure=config.secure,
             ca_bundle=config.ca_bundle,
             timeout=config.timeout,
@@ -117,7 +120,7 @@ class S3Settings:
     def location(self) -> str:
         """Where the objects are, fit to be shown."""
         path = "/".join(filter(None, (self.bucket, self.prefix)))
-        address = self.endpoint or _endpoint_of_environment()
+        address = self.endpoint or _address_of_environment()
         return f"s3://{path}" + (f" at {shown_address(address)}" if address else "")
 
     @property
@@ -127,13 +130,15 @@ class S3Settings:
 
     def check(self) -> None:
         """Raise `UsageError` for an address that can't be used, as far as it is known by now."""
-        address = self.endpoint or _endpoint_of_environment()
-        if address is not None:
-            self.check_address(address)
+        found = endpoint_of_environment()
+        if self.endpoint is not None:
+            self.check_address(self.endpoint)
+        elif found is not None:
+            self.check_address(found[1], source=found[0])
 
-    def check_address(self, address: str) -> None:
+    def check_address(self, address: str, *, source: str = "the endpoint of the datastore") -> None:
         """Raise `UsageError` unless `address`, found out by now, may be spoken to."""
-        check_address(address, source="the endpoint of the datastore", secure=self.secure)
+        check_address(address, source=source, secure=self.secure)
 
     def put_parameters(self) -> dict[str, Any]:
         """What goes with each object, under the names that PutObject has for it."""
@@ -153,11 +158,22 @@ def service_at(address: str) -> Service:
     return Service.GOOGLE if host.endswith(".storage.googleapis.com") else Service.OTHER
 
 
-def _endpoint_of_environment() -> str | None:
-    """As in "Service-specific endpoints" of the AWS SDKs and Tools Reference Guide."""
+def endpoint_of_environment() -> tuple[str, str] | None:
+    """The variable that has an endpoint, and that without whitespace around it.
+
+    As in "Service-specific endpoints" of the AWS SDKs and Tools Reference Guide.
+    """
     if os.environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+    for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if address := os.environ.get(variable, "").strip():
+            return variable, address
+    return None
+
+
+def _address_of_environment() -> str | None:
+    found = endpoint_of_environment()
+    return found and found[1]
 
 
 def _keys(

@@ -33,6 +33,7 @@ from replicate.datastores.s3.bucket import Bucket
 from replicate.datastores.s3.deleting import Deleting
 from replicate.datastores.s3.faults import nonsense, translated
 from replicate.datastores.s3.listing import listed, utc
+from replicate.datastores.s3.probing import Probed
 from replicate.datastores.s3.settings import S3Settings, Service
 from replicate.errors import ConflictError, DatastoreError, NotFoundError
 
@@ -63,7 +64,9 @@ class S3Store:
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = Bucket(settings)
         self._conditions = Conditions(
-            self, never=_NO_ETAG, promised=lambda: _PROMISED.get(self._bucket.service)
+            Probed(self, self._bucket, self._written),
+            never=_NO_ETAG,
+            promised=lambda: _PROMISED.get(self._bucket.service),
         )
         self._deleting = Deleting(self._bucket)
         self._takes_generation = True
@@ -91,6 +94,10 @@ class S3Store:
 
     def put_conditionally(self, key: str, data: Data, mode: PutMode) -> ObjectInfo:
         """As `put`, with the condition left to the service, whether it honours it or not."""
+        return self._written(key, data, mode)[0]
+
+    def _written(self, key: str, data: Data, mode: PutMode) -> tuple[ObjectInfo, dict[str, Any]]:
+        """What `put_conditionally` gives, and the service's answer."""
         body = data if isinstance(data, bytes) else memoryview(data).tobytes()
         digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
         try:
@@ -108,7 +115,7 @@ class S3Store:
             raise DatastoreError(f"{key} was damaged on its way to the bucket", transient=True)
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         modified = date_in(headers.get("date", "")) or datetime.now(UTC)
-        return ObjectInfo(key, len(body), modified, version)
+        return ObjectInfo(key, len(body), modified, version), answer
 
     def _put(self, key: str, body: bytes, condition: dict[str, str]) -> dict[str, Any]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,8 @@ from replicate.datastores.remote.addresses import check_address
 from replicate.datastores.s3.bucket import Bucket
 from replicate.datastores.s3.settings import S3Settings, Service, service_at
 from replicate.datastores.s3.store import S3Store
-from replicate.errors import UsageError
-from tests.support.scripted_server import Reply, Request, ScriptedServer
+from replicate.errors import NotFoundError, UsageError
+from tests.support.scripted_server import Reply, Request, ScriptedServer, xml_error
 
 pytestmark = pytest.mark.usefixtures("quiet_environment")
 
@@ -57,7 +58,7 @@ def test_plain_http_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(UsageError, match="would be spoken to in the clear"):
         S3Store(S3Settings.of_gcp(
             GcpConfig.model_validate(
-                {"bucket": "b", "access_key": "a", "secret": "s", "endpoint": {"custom": url}}
+                {"bucket": "dumps", "access_key": "a", "secret": "s", "endpoint": {"custom": url}}
             )
         ))  # fmt: skip
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://s3.example.com")
@@ -105,6 +106,151 @@ def test_endpoint_of_the_environment(variable: str, monkeypatch: pytest.MonkeyPa
         request = _asked(settings, server)
     assert request.path == "/dumps"  # in path style, like any custom endpoint
     assert request.access_key_id == "AKIDCONFIG"
+
+
+def test_whitespace_around_an_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(_script) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f" {server.url}\n")
+        request = _asked(_aws(credentials=KEYS), server)
+    assert request.path == "/dumps"
+
+
+def test_ignored_endpoint_of_the_environment_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    _write("AWS_CONFIG_FILE", "[default]\nignore_configured_endpoint_urls = true\n")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://s3.example.com")
+    with closing(S3Store(_aws(credentials=KEYS))) as store:
+        assert store._bucket.service is Service.AMAZON
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+@pytest.mark.parametrize("address", ["rubbish", "/", "https://a\nb", "https://a b"])
+def test_endpoint_of_the_environment_that_is_none(
+    variable: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, address)
+    with pytest.raises(UsageError, match=f"^{variable} has no usable address$"):
+        S3Store(_aws(credentials=KEYS))
+
+
+@pytest.mark.parametrize("address", ["rubbish", "https://my_minio", "https://n:word@-"])
+def test_endpoint_of_a_profile_that_is_none(address: str) -> None:
+    _write("AWS_CONFIG_FILE", f"[default]\nendpoint_url = {address}\n")
+    error = _refused(_aws(credentials=KEYS))
+    assert error.message == "the endpoint of the datastore is no address that can be used"
+
+
+def _refused(settings: S3Settings) -> UsageError:
+    with closing(S3Store(settings)) as store, pytest.raises(UsageError) as caught:
+        store.get("a")
+    return caught.value
+
+
+_BROKEN_KEYS = {
+    "AWS_ACCESS_KEY_ID": "the access key's id",
+    "AWS_SECRET_ACCESS_KEY": "the secret access key",
+    "AWS_SESSION_TOKEN": "the session token",
+}
+
+
+@pytest.mark.parametrize("variable", _BROKEN_KEYS)
+def test_credentials_with_a_line_break(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _BROKEN_KEYS:
+        monkeypatch.setenv(name, "hidden")
+    with ScriptedServer(_script) as server:
+        settings = _aws(endpoint={"custom": server.url})
+        for value, what in (("hidden\n", "a line break"), ("hiddén", "a character that is not")):
+            monkeypatch.setenv(variable, value)
+            error = _refused(settings)
+            assert error.message.startswith(f"{_BROKEN_KEYS[variable]} has {what}")
+            assert "hidd" not in "".join(traceback.format_exception(error))
+        assert not server.requests
+
+
+def test_credentials_of_a_file_with_a_line_break_at_the_end() -> None:
+    with ScriptedServer(_script) as server:
+        keys = {name: f"{value}\n" for name, value in KEYS.items()}
+        request = _asked(_aws(credentials=keys, endpoint={"custom": server.url}), server)
+    assert request.access_key_id == "AKIDCONFIG"
+
+
+def test_credentials_for_a_role_with_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hidden")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden\n")
+    with ScriptedServer(_script) as server:
+        role = "arn:aws:iam::123456789012:role/name"
+        error = _refused(_aws(endpoint={"custom": server.url}, role_arn=role))
+        assert not server.requests
+    assert error.message == "the session token has a line break in it"
+
+
+def test_header_that_can_not_be_sent_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Keys of a role that boto assumes by itself are used before anybody could look at them.
+    _write(
+        "AWS_CONFIG_FILE",
+        "[default]\nrole_arn = arn:aws:iam::123456789012:role/name\n"
+        "credential_source = Environment\n",
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "hidden")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hidden")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden\n")
+    with ScriptedServer(_script) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        error = _refused(_aws(endpoint={"custom": server.url}, profile="default"))
+    assert "have a line break or a control character in them" in error.message
+    assert "hidden" not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_authorities_of_the_environment_have_to_be_there(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "/nope")
+    error = _refused(_aws(credentials=KEYS, region="eu-west-1"))
+    assert error.message == f"the {variable} /nope can't be read"
+    with ScriptedServer(_script) as server:  # of which plain http has no need
+        _asked(_aws(credentials=KEYS, endpoint={"custom": server.url}), server)
+
+
+def test_authorities_of_a_profile_have_to_be_there() -> None:
+    _write("AWS_CONFIG_FILE", "[default]\nca_bundle = /nope\n")
+    error = _refused(_aws(credentials=KEYS, region="eu-west-1"))
+    assert error.message == "the profile's ca_bundle /nope can't be read"
+
+
+def test_token_file_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nope/token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/name")
+    error = _refused(_aws(region="eu-west-1"))
+    assert error.message == "/nope/token can't be used: No such file or directory"
+
+
+def test_credential_process_that_is_not_there() -> None:
+    _write("AWS_CONFIG_FILE", "[default]\ncredential_process = /nope/command\n")
+    error = _refused(_aws(region="eu-west-1"))
+    assert error.message == "/nope/command can't be used: No such file or directory"
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"])
+def test_profile_of_the_environment_that_is_not_there(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "nope")
+    error = _refused(_aws(region="eu-west-1"))
+    assert error.message.startswith("there is no profile nope, which the environment names,")
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["AWS_DEFAULTS_MODE", "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT"],
+)
+def test_settings_of_the_environment_that_boto_does_not_know(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "zz")
+    error = _refused(_aws(credentials=KEYS, region="eu-west-1"))
+    assert error.message.startswith("the AWS configuration can't be used: ")
+    assert "zz" in error.message
 
 
 def test_loopback_is_not_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +359,14 @@ def test_google_has_an_endpoint_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert store.capabilities.conditional_writes is ConditionalWrites.NONE
     assert store._bucket.connection.region == "auto"
     store.close()
+
+
+def test_google_has_no_key_that_creates_a_bucket() -> None:
+    with ScriptedServer(lambda _: Reply(404, xml_error("NoSuchBucket"))) as server:
+        settings = _gcp(access_key="GOOG1", secret="s", endpoint={"custom": server.url})
+        with closing(S3Store(settings)) as store, pytest.raises(NotFoundError) as caught:
+            store.get("a")
+    assert "create_bucket" not in (caught.value.hint or "")
 
 
 def test_google_needs_keys() -> None:

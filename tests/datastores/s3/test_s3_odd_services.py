@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from io import BytesIO
@@ -14,7 +15,7 @@ from botocore.awsrequest import AWSResponse
 
 from replicate.config import AwsConfig, GcpConfig
 from replicate.datastores.base import ConditionalWrites, Replace
-from replicate.datastores.remote.conditions import PROBE_KEY
+from replicate.datastores.remote.conditions import PROBE_FOLDER
 from replicate.datastores.s3.settings import S3Settings
 from replicate.datastores.s3.store import S3Store
 from replicate.errors import ConflictError, DatastoreError, TooLargeError
@@ -93,7 +94,8 @@ def test_conditions_are_tried_out_once(shelf: Shelf, found: ConditionalWrites) -
         assert store.capabilities.conditional_writes is found
         assert not shelf.objects
         asked = len(server.requests)
-        assert all(request.path == f"/dumps/{PROBE_KEY}" for request in server.requests)
+        [path] = {request.path for request in server.requests}
+        assert re.fullmatch(f"/dumps/{PROBE_FOLDER}[0-9a-f]{{16}}", path)
         assert store.capabilities.conditional_writes is found
         assert len(server.requests) == asked
 
@@ -126,6 +128,38 @@ def test_probe_that_fails_for_now_is_asked_again() -> None:
         assert caught.value.transient
         server.script = shelf
         assert store.capabilities.conditional_writes is ConditionalWrites.ATOMIC
+
+
+def test_probe_that_fails_is_cleaned_up_and_no_two_have_the_same_key() -> None:
+    def script(request: Request) -> Reply:
+        if "if-match" in request.headers:
+            return Reply(503, xml_error("SlowDown"))
+        return Reply(200, b"", {"ETag": f'"{_md5(request.body)}"'})
+
+    with ScriptedServer(script) as server, closing(_store(server.url)) as store:
+        for _ in range(2):
+            with pytest.raises(DatastoreError, match="not able to answer just now"):
+                _ = store.capabilities
+    removed = [request.path for request in server.requests if request.method == "DELETE"]
+    assert len({*removed}) == 2
+    assert {*removed} == {request.path for request in server.requests}
+
+
+def test_probe_that_may_not_remove_its_versions() -> None:
+    shelf = Shelf(heeds=("if-none-match", "if-match"))
+
+    def script(request: Request) -> Reply:
+        if "versionId" in request.query:
+            return Reply(403, xml_error("AccessDenied"))
+        answer = shelf(request)
+        number = str(len(server.requests))
+        return Reply(answer.status, answer.body, {**answer.headers, "x-amz-version-id": number})
+
+    with ScriptedServer(script) as server, closing(_store(server.url)) as store:
+        assert store.capabilities.conditional_writes is ConditionalWrites.ATOMIC
+    assert not shelf.objects
+    tried = [request.query["versionId"] for request in server.requests if request.query]
+    assert tried == ["1", "4", "5"]  # those of the two puts that succeed, and the marker's
 
 
 def test_where_conditions_are_not_heeded_they_are_not_sent() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from threading import Barrier
 
 import pytest
 
@@ -141,11 +142,15 @@ def test_probes_at_the_same_time_come_to_the_same(moto: Moto) -> None:
 
     def probe(_: int) -> ConditionalWrites:
         with closing(moto.store()) as store:
+            assert store.location
+            started.wait()
             return store.capabilities.conditional_writes
 
-    with ThreadPoolExecutor(8) as pool:
-        found = {*pool.map(probe, range(24))}
-    assert found == {ConditionalWrites.ATOMIC}
+    started = Barrier(20)
+    with ThreadPoolExecutor(20) as pool:
+        for _ in range(5):
+            assert [*pool.map(probe, range(20))] == [ConditionalWrites.ATOMIC] * 20
+    assert not moto.names()
 
 
 def _versioned(moto: Moto, status: str = "Enabled") -> None:
@@ -157,6 +162,15 @@ def _versioned(moto: Moto, status: str = "Enabled") -> None:
 def _versions(moto: Moto) -> list[str]:
     found = moto.client.list_object_versions(Bucket=moto.bucket)
     return [v["Key"] for kind in ("Versions", "DeleteMarkers") for v in found.get(kind, [])]
+
+
+@pytest.mark.parametrize("status", ["Enabled", "Suspended"])
+def test_no_version_is_left_of_the_probe(moto: Moto, status: str) -> None:
+    moto.client.create_bucket(Bucket=moto.bucket)
+    _versioned(moto, status)
+    with closing(moto.store(prefix="team")) as store:
+        assert store.capabilities.conditional_writes is ConditionalWrites.ATOMIC
+    assert not _versions(moto)
 
 
 def test_delete_in_a_versioned_bucket_says_what_remains(moto: Moto) -> None:
