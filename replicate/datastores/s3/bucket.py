@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from replicate.datastores.remote.checksums import content_md5
-from replicate.datastores.s3.answers import Asked, says
+from replicate.datastores.s3.answers import Asked, answer_of, says
 from replicate.datastores.s3.client import DEFAULT_REGION, Connection, connect
 from replicate.datastores.s3.faults import no_bucket, translated
 from replicate.datastores.s3.settings import S3Settings, Service
@@ -99,7 +99,7 @@ class Bucket:
             answer = self.call("PutObject", key=key, **parameters)
         except ReplicateError as error:
             self._welcome = False
-            if not self.settings.create_bucket or not says(error, "NoSuchBucket"):
+            if not self.settings.create_bucket or not _misses_bucket(error):
                 raise
             self.create()
             answer = self.call("PutObject", key=key, **parameters)
@@ -150,6 +150,14 @@ class Bucket:
             raise no_bucket(self.asked("HeadBucket")) from error
         except DatastoreError:
             return  # then it can't be told, and the object is missing in any case
+
+
+def _misses_bucket(error: ReplicateError) -> bool:
+    """Whether a put was refused for want of the bucket: a mute 404 can mean nothing else."""
+    answer = answer_of(error)
+    return answer is not None and (
+        answer.code == "NoSuchBucket" or (answer.status == 404 and answer.code in ("", "404"))
+    )
 
 
 _METHODS = {

@@ -260,6 +260,22 @@ def test_bucket_of_somebody_else() -> None:
     assert error.hint == "choose another name"
 
 
+def test_a_missing_bucket_is_made_even_if_the_answer_is_mute() -> None:
+    made = []
+
+    def script(request: Request) -> Reply:
+        if request.path == "/dumps":
+            made.append(request.method)
+            return Reply(200)
+        if not made:
+            return Reply(404)
+        return Reply(200, b"", {"ETag": f'"{_md5(request.body)}"', "Date": NOW})
+
+    with ScriptedServer(script) as server, closing(_store(server.url)) as store:
+        assert store.put("a/b", b"x").size == 1
+    assert made == ["PUT"]
+
+
 @pytest.mark.parametrize("code", ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"])
 def test_bucket_that_another_process_has_just_made(code: str) -> None:
     missing = iter([True])
