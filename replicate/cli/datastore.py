@@ -50,6 +50,9 @@ def check(session: Session) -> None:
             ],
             "<<><",
         )
+        if report.operations:
+            times = (f"{name} {elapsed(took)}" for name, took in report.operations.items())
+            console.print(f"with an object of 1 MiB: {', '.join(times)}")
         for row in report.rows:
             if row.status != "passed":
                 hint = f" ({row.hint})" if row.hint else ""

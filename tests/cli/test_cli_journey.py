@@ -217,6 +217,7 @@ def test_the_datastore_is_checked(place: Workplace) -> None:
     out = place.run("datastore", "check").succeeded().out
     assert "passed" in out
     assert "failed" not in out
+    assert "with an object of 1 MiB: put " in out
     assert place.objects() == before
 
 
