@@ -11,7 +11,6 @@ from replicate.datastores.conformance import CASES, Case
 from replicate.datastores.retrying import Retrying
 from tests.support.moto_bucket import Moto
 
-
 _READ_WHILE_WRITTEN = ("race for one key", "compare-and-swap in a race")
 
 
