@@ -19,22 +19,6 @@ DELAY = 0.05
 """Seconds that a far bucket takes longer for each request."""
 
 _AIM_DELAY = 1.5
-_CONFIG = """\
-encryption_key: bench
-masking_key: bench
-source:
-  connection_uri: sqlite:///{source}
-  compression: {{level: 1}}
-  transformers:
-    - database: main
-      table: users
-      columns:
-        - {{name: first_name, transformer_name: first-name}}
-        - {{name: email, transformer_name: email}}
-        - {{name: phone, transformer_name: phone-number}}
-        - {{name: card, transformer_name: credit-card}}
-datastore: {datastore}
-"""
 
 
 def measure(folder: Path, size: int, rounds: int) -> None:
@@ -81,7 +65,8 @@ def _bucket(folder: Path, name: str, section: Section) -> Side:
 
 def _configure(place: Path, section: Section) -> None:
     config = place / "conf.yaml"
-    config.write_text(_CONFIG.format(source="../prod.db", datastore=json.dumps(section)))
+    settings = production.CONFIG.format(source="../prod.db")
+    config.write_text(f"{settings}datastore: {json.dumps(section)}\n")
     config.chmod(0o600)
 
 

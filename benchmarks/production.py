@@ -14,6 +14,23 @@ COLUMNS = (
 )
 SEED_ROWS = 100_000
 
+CONFIG = """\
+encryption_key: bench
+masking_key: bench
+source:
+  connection_uri: sqlite:///{source}
+  compression: {{level: 1}}
+  transformers:
+    - database: main
+      table: users
+      columns:
+        - {{name: first_name, transformer_name: first-name}}
+        - {{name: email, transformer_name: email}}
+        - {{name: phone, transformer_name: phone-number}}
+        - {{name: card, transformer_name: credit-card}}
+"""
+"""The beginning of a conf.yaml that dumps such a database, four of its columns masked."""
+
 Row = tuple[object, ...]
 
 

@@ -10,23 +10,13 @@ from pathlib import Path
 from benchmarks import production
 from benchmarks.process_tree import Measured, run
 
-CONFIG = """\
-encryption_key: bench
-masking_key: bench
-source:
-  connection_uri: sqlite:///{source}
-  compression: {{level: 1}}
-  transformers:
-    - database: main
-      table: users
-      columns:
-        - {{name: first_name, transformer_name: first-name}}
-        - {{name: email, transformer_name: email}}
-        - {{name: phone, transformer_name: phone-number}}
-        - {{name: card, transformer_name: credit-card}}
+CONFIG = (
+    production.CONFIG
+    + """\
 datastore: {{local_disk: {{dir: store}}}}
 destination: {{connection_uri: "sqlite:///restored.db", wipe_database: true}}
 """
+)
 
 REPLICATE = [sys.executable, "-m", "replicate"]
 

@@ -15,6 +15,7 @@ from replicate.config.datastores import (
     GcsConfig,
     LocalDiskConfig,
     MirrorConfig,
+    RemoteConfig,
     S3Config,
     StoreConfig,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "GcsConfig",
     "LocalDiskConfig",
     "MirrorConfig",
+    "RemoteConfig",
     "S3Config",
     "SourceConfig",
     "StoreConfig",

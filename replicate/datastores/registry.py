@@ -17,6 +17,7 @@ from replicate.config import (
     GcsConfig,
     LocalDiskConfig,
     MirrorConfig,
+    RemoteConfig,
     StoreConfig,
 )
 from replicate.datastores.base import Datastore
@@ -25,34 +26,36 @@ from replicate.errors import ReplicateError
 Warn = Callable[[str], None]
 
 
-def _aws(section: AwsConfig, _: Warn) -> Datastore:
+def _retried(store: Datastore, section: RemoteConfig) -> Datastore:
     from replicate.datastores.retrying import Retrying
+
+    return Retrying(store, attempts=section.max_attempts)
+
+
+def _aws(section: AwsConfig, _: Warn) -> Datastore:
     from replicate.datastores.s3.settings import S3Settings
     from replicate.datastores.s3.store import S3Store
 
-    return Retrying(S3Store(S3Settings.of_aws(section)), attempts=section.max_attempts)
+    return _retried(S3Store(S3Settings.of_aws(section)), section)
 
 
 def _gcp(section: GcpConfig, _: Warn) -> Datastore:
-    from replicate.datastores.retrying import Retrying
     from replicate.datastores.s3.settings import S3Settings
     from replicate.datastores.s3.store import S3Store
 
-    return Retrying(S3Store(S3Settings.of_gcp(section)), attempts=section.max_attempts)
+    return _retried(S3Store(S3Settings.of_gcp(section)), section)
 
 
 def _gcs(section: GcsConfig, _: Warn) -> Datastore:
     from replicate.datastores.gcs.store import GCSStore
-    from replicate.datastores.retrying import Retrying
 
-    return Retrying(GCSStore(section), attempts=section.max_attempts)
+    return _retried(GCSStore(section), section)
 
 
 def _azure(section: AzureConfig, _: Warn) -> Datastore:
     from replicate.datastores.azure.store import AzureStore
-    from replicate.datastores.retrying import Retrying
 
-    return Retrying(AzureStore(section), attempts=section.max_attempts)
+    return _retried(AzureStore(section), section)
 
 
 def _local_disk(section: LocalDiskConfig, _: Warn) -> Datastore:

@@ -143,7 +143,7 @@ class KeyRing:
 
     def _unlock(self, key_id: str, passphrase: str) -> bytes:
         if key_id not in self._unlocked:
-            slot = self._read(key_id)
+            slot = keys.PassphraseSlot.from_json(read_slot(self._store, key_id), key_id)
             try:
                 self._unlocked[key_id] = slot.unlock(passphrase)
             except CorruptError as error:
@@ -152,26 +152,29 @@ class KeyRing:
                 ) from error
         return self._unlocked[key_id]
 
-    def _read(self, key_id: str) -> keys.PassphraseSlot:
-        key = slot_key(key_id)
-
-        def slot(data: bytes) -> keys.PassphraseSlot:
-            try:
-                return keys.PassphraseSlot.from_json(data, key_id)
-            except CorruptError as error:
-                raise explained(error, data, f"the key slot {key}") from error
-
-        try:
-            return get_checked(self._store, key, slot, max_size=MAX_SLOT)
-        except TooLargeError as error:
-            raise CorruptError(f"the key slot {key} has extra bytes: {error.message}") from error
-
     def _create(self, passphrase: str) -> tuple[str, bytes]:
         repository_key = keys.random_key()
         slot = keys.PassphraseSlot.create(passphrase, repository_key)
         put_once(self._store, slot_key(slot.key_id), slot.to_json())
         self._unlocked[slot.key_id] = repository_key
         return slot.key_id, repository_key
+
+
+def read_slot(store: Datastore, key_id: str) -> bytes:
+    """The stored bytes of a slot. Raises `NotFoundError`, and `CorruptError` for a damaged one."""
+    key = slot_key(key_id)
+
+    def check(data: bytes) -> bytes:
+        try:
+            keys.PassphraseSlot.from_json(data, key_id)
+        except CorruptError as error:
+            raise explained(error, data, f"the key slot {key}") from error
+        return data
+
+    try:
+        return get_checked(store, key, check, max_size=MAX_SLOT)
+    except TooLargeError as error:
+        raise CorruptError(f"the key slot {key} has extra bytes: {error.message}") from error
 
 
 def _context(run_id: str) -> bytes:

@@ -162,7 +162,7 @@ def create_dump(
             slice_size=settings.target_slice,
         )
         # They get ready while keys are stretched.
-        processes.start(workers if workers > 1 else 0)
+        processes.start(workers)
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)

@@ -29,7 +29,7 @@ ItemT = TypeVar("ItemT")
 def workers_for(
     tables: Sequence[Table], *, jobs: int | None, chunk_size: int, slice_size: int
 ) -> int:
-    """How many worker processes are worth their start; 1 is to do without any.
+    """How many worker processes are worth their start; never 1, which is no gain over none.
 
     `jobs` is what the user says. By estimates alone: no row has been looked at yet.
     """
@@ -37,7 +37,8 @@ def workers_for(
     wanted = jobs or (cores() if total >= WORTH_A_PROCESS else 1)
     big = [table.bytes or 0 for table in tables if (table.bytes or 0) > slice_size]
     tasks = sum(-(-size // slice_size) for size in big) + -(-(total - sum(big)) // chunk_size)
-    return max(1, min(wanted, tasks))
+    count = min(wanted, tasks)
+    return count if count > 1 else 0
 
 
 class Dumping:

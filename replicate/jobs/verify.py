@@ -9,12 +9,12 @@ from replicate.config import Config
 from replicate.datastores.base import Datastore, HasCopies
 from replicate.dumps.catalog import Catalog
 from replicate.dumps.chunks import ChunkFormat
+from replicate.dumps.keyring import read_slot
 from replicate.dumps.manifest import Header, Manifest
 from replicate.errors import CorruptError, DatastoreError, NotFoundError, WrongKeyError
 from replicate.jobs.fetching import fetch_chunk
 from replicate.jobs.opening import Library, open_library
 from replicate.jobs.progress import Progress
-from replicate.jobs.slots import read_slot
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from replicate.datastores.remote.checksums import content_md5
 from replicate.datastores.s3.answers import Asked, answer_of, says
 from replicate.datastores.s3.client import DEFAULT_REGION, Connection, connect
 from replicate.datastores.s3.faults import no_bucket, translated
@@ -82,16 +81,14 @@ class Bucket:
         """For messages on what was asked, where no call is at hand."""
         return Asked(operation, self.settings, self.connection, key)
 
-    def put(
-        self, key: str, body: bytes, *, md5: str | None = None, **condition: str
-    ) -> dict[str, Any]:
+    def put(self, key: str, body: bytes, *, md5: str, **condition: str) -> dict[str, Any]:
         """Put one object as the settings want it, and the bucket as well if that is missing.
 
-        `md5`, in base64, is what the service compares the body with; by default its own.
+        `md5`, in base64, is what the service compares the body with.
         """
         parameters = {
             "Body": body,
-            "ContentMD5": md5 or content_md5(body),
+            "ContentMD5": md5,
             **self.settings.put_parameters(),
             **condition,
         }

@@ -7,7 +7,7 @@ the service compares; what comes back is checked against its length, and by whoe
 
 from __future__ import annotations
 
-import hashlib
+import base64
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from replicate.datastores.base import (
     check_key,
     too_large,
 )
+from replicate.datastores.remote.checksums import content_md5
 from replicate.datastores.remote.conditions import Conditions, conflict
 from replicate.datastores.remote.network import date_in
 from replicate.datastores.remote.objects import check_range, no_bytes, past_the_end
@@ -99,9 +100,9 @@ class S3Store:
     def _written(self, key: str, data: Data, mode: PutMode) -> tuple[ObjectInfo, dict[str, Any]]:
         """What `put_conditionally` gives, and the service's answer."""
         body = data if isinstance(data, bytes) else memoryview(data).tobytes()
-        digest = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        md5 = content_md5(body)
         try:
-            answer = self._put(key, body, _condition(mode))
+            answer = self._put(key, body, md5, _condition(mode))
         except ConflictError as error:
             raise conflict(key, mode) from error
         except NotFoundError as error:
@@ -111,15 +112,16 @@ class S3Store:
         version = plain_etag(answer)
         if not version:
             raise nonsense(self._bucket.asked("PutObject"))
-        if _MD5.match(version) and version != digest and not _is_own_encryption(answer):
+        own = base64.b64decode(md5).hex()
+        if _MD5.match(version) and version != own and not _is_own_encryption(answer):
             raise DatastoreError(f"{key} was damaged on its way to the bucket", transient=True)
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         modified = date_in(headers.get("date", "")) or datetime.now(UTC)
         return ObjectInfo(key, len(body), modified, version), answer
 
-    def _put(self, key: str, body: bytes, condition: dict[str, str]) -> dict[str, Any]:
+    def _put(self, key: str, body: bytes, md5: str, condition: dict[str, str]) -> dict[str, Any]:
         try:
-            answer: dict[str, Any] = self._bucket.put(key, body, **condition)
+            answer: dict[str, Any] = self._bucket.put(key, body, md5=md5, **condition)
         except DatastoreError as error:
             # A request that is signed in Amazon's way may not have a header of Google's, says
             # Google at times. The object was looked for already.
@@ -128,7 +130,7 @@ class S3Store:
             if not says(error, "400"):
                 raise
             self._takes_generation = False
-            answer = self._bucket.put(key, body)
+            answer = self._bucket.put(key, body, md5=md5)
         return answer
 
     def delete(self, keys: Iterable[str]) -> None:
