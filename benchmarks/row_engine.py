@@ -19,6 +19,7 @@ from replicate.rows.column import Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.grammar import unescape_value
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
+from replicate.transformers.base import Target
 from replicate.transformers.draw import keyed_draw
 from replicate.transformers.registry import build
 from replicate.transformers.vocabularies import FIRST_NAMES, LAST_NAMES, SHORT_NAMES
@@ -92,7 +93,7 @@ def engine() -> Callable[[bytes], bytes]:
     return Masker(
         _COLUMNS,
         [
-            Mask(index, Kind.TEXT, build(name, {}, kind=Kind.TEXT, draw=draw), name)
+            Mask(index, Kind.TEXT, build(name, {}, target=Target(Kind.TEXT), draw=draw), name)
             for index, name in MASKED.items()
         ],
     ).mask

@@ -101,7 +101,11 @@ class DatabaseError(ReplicateError):
 
 
 class TransformError(ReplicateError):
-    pass
+    """`row` counts from 0 in the column that was given to the transformer, where it knows that."""
+
+    def __init__(self, message: str, *, hint: str | None = None, row: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.row = row
 
 
 class DatastoreError(ReplicateError):

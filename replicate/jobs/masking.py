@@ -22,7 +22,7 @@ from replicate.jobs.selection import find_table
 from replicate.rows.column import Column, Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.transformers import registry
-from replicate.transformers.base import Draw, Transformer, Uniqueness
+from replicate.transformers.base import Draw, Target, Transformer, Uniqueness
 from replicate.transformers.draw import keyed_draw, random_draw
 from replicate.transformers.fitting import Fitted
 
@@ -42,9 +42,10 @@ class ColumnMask:
     label: str
     max_chars: int | None = None
 
-    def transformer_with(self, draw: Draw) -> Transformer | Fitted:
+    def transformer_with(self, draw: Draw) -> Transformer:
         """Raises `UsageError` where there is no such transformer, for such a column."""
-        found = registry.build(self.transformer, dict(self.options), kind=self.kind, draw=draw)
+        target = Target(self.kind, self.max_chars)
+        found = registry.build(self.transformer, dict(self.options), target=target, draw=draw)
         return found if self.max_chars is None else Fitted(found, self.max_chars)
 
 
@@ -177,7 +178,7 @@ _TRIAL = keyed_draw(bytes(32))
 """Draws replacements to be looked at and thrown away, the same ones each time."""
 
 
-def _check_length(mask: ColumnMask, transformer: Transformer | Fitted, refuse: Refuse) -> None:
+def _check_length(mask: ColumnMask, transformer: Transformer, refuse: Refuse) -> None:
     """Refuse what never fits; what sometimes doesn't is only seen when it is made."""
     if mask.max_chars is None:
         return
@@ -197,7 +198,7 @@ def _refusal(config: Config, where: str, column: str, rule: ColumnRule) -> Refus
 
 
 def _check_effects(
-    table: Table, info: ColumnInfo, transformer: Transformer | Fitted, refuse: Refuse
+    table: Table, info: ColumnInfo, transformer: Transformer, refuse: Refuse
 ) -> None:
     effects = transformer.effects
     if effects.produces is not None and info.kind not in effects.produces:

@@ -20,6 +20,7 @@ from replicate.datastores.base import Datastore, Interruptible
 from replicate.datastores.registry import open_datastore
 from replicate.dumps.chunks import ChunkBuilder, ChunkFormat, chunk_key
 from replicate.dumps.manifest import ChunkRecord
+from replicate.errors import TransformError
 from replicate.jobs.masking import TableMasks, build_masker
 from replicate.rows.blocks import cut_rows
 from replicate.rows.engine import Masker
@@ -118,12 +119,17 @@ class Worker:
 
         After an interrupt only a moment, where a server has to answer: a local disk always does.
         """
+        self._close_maskers()
         if isinstance(self._store, Interruptible):
             self._store.interrupt()  # an upload that waits for its next try is not wanted any more
             if self._interrupted:
                 self._uploads.leave()
                 return
         self._uploads.shutdown(wait=True, cancel_futures=True)
+
+    def _close_maskers(self) -> None:
+        for masker in self._maskers.values():
+            masker.close()
 
     def _blocks(self, task: Task) -> Iterator[tuple[int, RowBlock]]:
         if isinstance(task, BlockTask):
@@ -139,8 +145,11 @@ class Worker:
         self, blocks: Iterable[tuple[int, RowBlock]]
     ) -> Iterator[tuple[ChunkRecord, bytes | bytearray]]:
         builder: ChunkBuilder | None = None
+        before = (-1, 0)  # the table, and how many of its rows have passed
         for table, block in blocks:
-            masked = self._masker(table).mask(block.text)
+            seen = before[1] if before[0] == table else 0
+            masked = self._masked(table, block, seen)
+            before = (table, seen + block.rows)
             for text, rows in self._cut(masked, block.rows):
                 if builder is not None and builder.plain_size + len(text) > self._setup.chunk_size:
                     yield builder.seal()
@@ -154,6 +163,16 @@ class Worker:
     def _cut(self, text: bytes, rows: int) -> Iterable[tuple[bytes, int]]:
         limit = self._setup.chunk_size
         return [(text, rows)] if len(text) <= limit else cut_rows(text, limit)
+
+    def _masked(self, table: int, block: RowBlock, seen: int) -> bytes:
+        try:
+            return self._masker(table).mask(block.text)
+        except TransformError as error:
+            if error.row is None:
+                raise
+            # Of a big table, a task is a slice: rows are counted from where it begins.
+            row = f"row {seen + error.row + 1:,} of those read together"
+            raise TransformError(f"{error.message} ({row})", hint=error.hint) from error
 
     def _masker(self, table: int) -> Masker:
         if table not in self._maskers:

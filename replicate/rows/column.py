@@ -6,8 +6,8 @@ so itself. A `Column` is a set of views into one buffer; nothing is copied to ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,9 @@ NULL = -2
 class Kind(Enum):
     """What a column's values are, as far as masking has to know.
 
-    `ANY` holds whatever is put there; `OTHER` only what its own type understands (an enum, an
-    array, a network address), so that no transformer can make up a value for it.
+    `ANY` holds whatever is put there. `ENUM` holds one of some labels, `ARRAY` a list of elements
+    as PostgreSQL writes one, `INET` an IP address or network, `MACADDR` a hardware address. `OTHER`
+    holds only what its own type understands, so that no transformer can make up a value for it.
     """
 
     INTEGER = "integer"
@@ -45,6 +46,10 @@ class Kind(Enum):
     JSON = "json"
     UUID = "uuid"
     BINARY = "binary"
+    ENUM = "enum"
+    ARRAY = "array"
+    INET = "IP address"
+    MACADDR = "MAC address"
     ANY = "any"
     OTHER = "other"
 
@@ -55,6 +60,10 @@ class Column:
 
     Shapes: `data` uint8 (bytes,), with at least `SLACK` bytes after the last value; `start` and
     `length` int64 (rows,); `null` bool (rows,), where a row that is NULL has length 0.
+
+    `beside` holds those other columns of the same rows that the transformer reads, by name, with
+    the values that the source has; `masked` those whose replacements it reads, as they will be
+    dumped. Both are empty unless a transformer asked for more than its own column.
     """
 
     data: npt.NDArray[np.uint8]
@@ -62,6 +71,8 @@ class Column:
     length: npt.NDArray[np.int64]
     null: npt.NDArray[np.bool_]
     kind: Kind = Kind.TEXT
+    beside: Mapping[str, Column] = field(default_factory=dict)
+    masked: Mapping[str, Column] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.start)
@@ -78,6 +89,18 @@ class Column:
             length,
             np.array([value is None for value in values], dtype=np.bool_),
             kind,
+        )
+
+    def take(self, rows: npt.NDArray[np.integer] | npt.NDArray[np.bool_]) -> Column:
+        """These rows of it and of the columns that it brings along; the values are not copied."""
+        return Column(
+            self.data,
+            self.start[rows],
+            self.length[rows],
+            self.null[rows],
+            self.kind,
+            {name: column.take(rows) for name, column in self.beside.items()},
+            {name: column.take(rows) for name, column in self.masked.items()},
         )
 
     def values(self) -> list[bytes | None]:

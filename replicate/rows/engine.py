@@ -9,18 +9,20 @@ first, to be unescaped.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from replicate.errors import ReplicateError, TransformError
 from replicate.rows import tags
-from replicate.rows.arrays import strings
-from replicate.rows.column import NULL, Column, Kind, Replacement
+from replicate.rows.arrays import contents, from_offsets, indexes, strings
+from replicate.rows.column import KEEP, NULL, SLACK, Column, Kind, Replacement
 from replicate.rows.grammar import (
     BACKSLASH,
     NULL_FIELD,
@@ -31,6 +33,7 @@ from replicate.rows.grammar import (
 )
 from replicate.rows.join import CAPACITY, Cut, Workspace, join
 from replicate.rows.lines import Fields, Splitter
+from replicate.rows.spans import gather
 
 _KEPT = 48 << 20  # bytes; buffers that one huge row has blown up are given back beyond this
 _LONG = 1 << 16  # bytes; a value that long is unescaped by itself, in less memory
@@ -43,6 +46,16 @@ class Transform(Protocol):
 
     def transform(self, column: Column) -> Replacement: ...
 
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of each row, counted from 0, and the kind of its column."""
+
+    index: int
+    kind: Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Mask:
@@ -51,12 +64,17 @@ class Mask:
     `kind` is the column's. Tagged values come to `transform` with the kind of their tag; a blob is
     always tagged, so what is not in a column of `Kind.BINARY` is text. `label`, such as
     ``main.customers.email``, is what errors call the column.
+
+    `reads` are the fields whose values in the source `transform` finds in `Column.beside`,
+    `reads_masked` those whose replacements it finds in `Column.masked`: these are masked before.
     """
 
     index: int
     kind: Kind
     transform: Transform
     label: str
+    reads: Mapping[str, Field] = field(default_factory=dict)
+    reads_masked: Mapping[str, Field] = field(default_factory=dict)
 
 
 class Masker:
@@ -67,13 +85,16 @@ class Masker:
     """
 
     def __init__(self, columns: int, masks: Sequence[Mask]) -> None:
-        """For rows of `columns` fields. Raises ValueError for masks that don't fit them."""
+        """For rows of `columns` fields. Raises ValueError for masks that don't fit them, or whose
+        replacements wait for each other.
+        """
         indexes = [mask.index for mask in masks]
         if len(set(indexes)) != len(indexes):
             raise ValueError("a column has two masks")
         if any(not 0 <= index < columns for index in indexes):
             raise ValueError(f"a mask lies outside of the {columns} columns")
-        self._masks = sorted(masks, key=lambda mask: mask.index)
+        self._masks = _in_order(masks)
+        self._followed = {f.index for mask in masks for f in mask.reads_masked.values()}
         self._splitter = Splitter(max(columns, 1))
         self._space = Workspace()
 
@@ -91,6 +112,11 @@ class Masker:
         finally:
             self._space.shrink(_KEPT)
 
+    def close(self) -> None:
+        """Close the transformers."""
+        for mask in self._masks:
+            mask.transform.close()
+
     def _masked(self, text: bytes) -> bytes:
         label = self._masks[0].label
         if len(text) > CAPACITY:
@@ -102,12 +128,41 @@ class Masker:
             source = np.frombuffer(text, np.uint8)
             fields = self._splitter.split(source, block, escapes=b"\\" in text)
         pools = _Pools()
-        cuts = []
+        values = _Values(self._space, fields)
+        cuts: dict[int, Cut] = {}
+        masked: dict[int, Column] = {}
         for mask in self._masks:
             with _named(mask.label):
-                cuts.append(_replace(mask, self._space, fields, pools))
+                beside = {name: values.column(each) for name, each in mask.reads.items()}
+                before = {
+                    name: masked[each.index] if each.index in masked else values.column(each)
+                    for name, each in mask.reads_masked.items()
+                }
+                answers = _answers(mask, values, beside, before)
+                view = values.of(mask.index)
+                if mask.index in self._followed:
+                    masked[mask.index] = _outcome(
+                        values.column(Field(mask.index, mask.kind)), answers
+                    )
+                cuts[mask.index] = Cut(
+                    view.begin, view.end, _choice(answers, len(view.begin), pools)
+                )
         with _named(label):
-            return join(self._space, len(text), cuts, pools.arrays)
+            ordered = [cuts[index] for index in sorted(cuts)]
+            return join(self._space, len(text), ordered, pools.arrays)
+
+
+def _in_order(masks: Sequence[Mask]) -> list[Mask]:
+    """Each behind those whose replacements it reads, otherwise by their place in the row."""
+    by_index = {mask.index: mask for mask in sorted(masks, key=lambda mask: mask.index)}
+    waits = {
+        index: [f.index for f in mask.reads_masked.values() if f.index in by_index]
+        for index, mask in by_index.items()
+    }
+    try:
+        return [by_index[index] for index in TopologicalSorter(waits).static_order()]
+    except CycleError:
+        raise ValueError("masked columns are made from each other in a circle") from None
 
 
 @contextlib.contextmanager
@@ -116,7 +171,8 @@ def _named(label: str) -> Iterator[None]:
     try:
         yield
     except ReplicateError as error:
-        raise TransformError(f"{label}: {error.message}", hint=error.hint) from error
+        row = error.row if isinstance(error, TransformError) else None
+        raise TransformError(f"{label}: {error.message}", hint=error.hint, row=row) from error
     except Exception as error:  # noqa: BLE001 - a transformer may be anybody's code
         # Not chained: the exception's text could hold a value.
         raise TransformError(f"{label}: masking failed with {type(error).__name__}") from None
@@ -148,37 +204,130 @@ Integers = npt.NDArray[np.int64]
 Choice = npt.NDArray[np.int32]
 
 
-def _replace(mask: Mask, space: Workspace, fields: Fields, pools: _Pools) -> Cut:
-    """What the fields of one column become, in terms of `pools`, which grow."""
-    begin, end = fields.start(mask.index), fields.ends[:, mask.index]
-    start, length = begin, end - begin
-    escapes = fields.escapes(mask.index)
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One field of every row: from `begin` to `end` as it stands in the block, and its value.
+
+    `tag` is None where no value has one.
+    """
+
+    begin: Integers
+    end: Integers
+    start: Integers
+    length: Integers
+    null: npt.NDArray[np.bool_]
+    tag: npt.NDArray[np.uint8] | None
+
+
+class _Values:
+    """The fields of a block, each unescaped once, when it is first asked for."""
+
+    def __init__(self, space: Workspace, fields: Fields) -> None:
+        self._space = space
+        self._fields = fields
+        self._views: dict[int, _View] = {}
+
+    @property
+    def data(self) -> npt.NDArray[np.uint8]:
+        return self._space.data
+
+    def of(self, index: int) -> _View:
+        if index not in self._views:
+            self._views[index] = self._read(index)
+        return self._views[index]
+
+    def column(self, each: Field) -> Column:
+        """The field's values, whatever their tags are, as a column of its kind."""
+        view = self.of(each.index)
+        return Column(self.data, view.start, view.length, view.null, each.kind)
+
+    def _read(self, index: int) -> _View:
+        space = self._space
+        begin, end = self._fields.start(index), self._fields.ends[:, index]
+        start, length = begin, end - begin
+        escapes = self._fields.escapes(index)
+        if escapes is None:
+            return _View(begin, end, start, length, np.zeros(len(start), np.bool_), None)
+        data = space.data
+        second = data[start + 1]
+        marked = data[start] == BACKSLASH
+        null = marked & (length == len(NULL_FIELD)) & (second == NULL_FIELD[1])
+        tag = np.where(marked & _IS_TAG[second], second, 0)
+        start = start + 2 * (tag != 0)
+        length = np.where(null, 0, length - 2 * (tag != 0))
+        escaped = (escapes > (tag != 0)) & ~null
+        _copy_unescaped(space, start, length, escaped)
+        tags.copy_blobs(space, start, length, tag)
+        return _View(begin, end, start, length, null, tag if tag.any() else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a transformer said of the rows of one tag; `rows` None stands for all of them."""
+
+    rows: npt.NDArray[np.intp] | None
+    tag: int | None
+    replacement: Replacement
+
+
+def _answers(
+    mask: Mask, values: _Values, beside: Mapping[str, Column], masked: Mapping[str, Column]
+) -> list[_Answer]:
+    """The replacements of one column, asked for tag by tag."""
+    view = values.of(mask.index)
     bare = Kind.TEXT if mask.kind is Kind.BINARY else mask.kind
-    if escapes is None:
-        column = Column(space.data, start, length, np.zeros(len(start), np.bool_), bare)
-        return Cut(begin, end, _ask(mask.transform, column, None, pools))
+    column = Column(values.data, view.start, view.length, view.null, bare, beside, masked)
+    if view.tag is None:
+        return [_Answer(None, None, _ask(mask.transform, column))]
+    answers = []
+    for letter in np.unique(view.tag).tolist():
+        rows = np.flatnonzero(view.tag == letter)
+        part = column.take(rows)
+        if letter:
+            part = replace(part, kind=tags.KINDS[letter])
+        try:
+            replacement = _ask(mask.transform, part)
+        except TransformError as error:
+            if error.row is not None:
+                error.row = int(rows[error.row])
+            raise
+        answers.append(_Answer(rows, letter or None, replacement))
+    return answers
 
-    data = space.data
-    second = data[start + 1]
-    marked = data[start] == BACKSLASH
-    null = marked & (length == len(NULL_FIELD)) & (second == NULL_FIELD[1])
-    tag = np.where(marked & _IS_TAG[second], second, 0)
-    start = start + 2 * (tag != 0)
-    length = np.where(null, 0, length - 2 * (tag != 0))
-    escaped = (escapes > (tag != 0)) & ~null
-    _copy_unescaped(space, start, length, escaped)
-    tags.copy_blobs(space, start, length, tag)
 
-    if not tag.any():
-        column = Column(space.data, start, length, null, bare)
-        return Cut(begin, end, _ask(mask.transform, column, None, pools))
-    choice = np.empty(len(start), np.int32)
-    for letter in np.unique(tag).tolist():
-        rows = np.flatnonzero(tag == letter)
-        kind = tags.KINDS[letter] if letter else bare
-        column = Column(space.data, start[rows], length[rows], null[rows], kind)
-        choice[rows] = _ask(mask.transform, column, letter or None, pools)
-    return Cut(begin, end, choice)
+def _outcome(column: Column, answers: Sequence[_Answer]) -> Column:
+    """The column with its replacements in their places, as a column of its own."""
+    # Views may lie anywhere and in any order: what is kept is copied first.
+    kept = gather(column.data, column.start, column.length)
+    spans = np.concatenate(([0], np.cumsum(column.length))).astype(np.int32)
+    arrays = [from_offsets(spans, kept)]
+    index = np.arange(len(column), dtype=np.int32)
+    null = column.null.copy()
+    size = len(column)
+    for answer in answers:
+        new = answer.replacement.index
+        chosen = np.where(new >= 0, new + np.int32(size), KEEP).astype(np.int32)
+        rows = np.arange(len(column)) if answer.rows is None else answer.rows
+        index[rows] = np.where(chosen >= 0, chosen, index[rows])
+        null[rows] = np.where(new == KEEP, null[rows], new == NULL)
+        arrays.append(answer.replacement.pool)
+        size += len(answer.replacement.pool)
+    offsets, data = contents(pc.take(pa.concat_arrays(arrays), indexes(index), boundscheck=False))
+    bounds = offsets.astype(np.int64) - int(offsets[0])
+    length = np.where(null, 0, np.diff(bounds))
+    return Column(
+        np.append(data, np.zeros(SLACK, np.uint8)), bounds[:-1], length, null, column.kind
+    )
+
+
+def _choice(answers: Sequence[_Answer], rows: int, pools: _Pools) -> Choice:
+    """The answers as indexes into `pools`, which grow by what was answered."""
+    if answers[0].rows is None:
+        return _pooled(answers[0], pools)
+    choice = np.empty(rows, np.int32)
+    for answer in answers:
+        choice[answer.rows] = _pooled(answer, pools)
+    return choice
 
 
 def _copy_unescaped(
@@ -196,8 +345,8 @@ def _copy_unescaped(
         length[row] = len(value)
 
 
-def _ask(transform: Transform, column: Column, tag: int | None, pools: _Pools) -> Choice:
-    """What `transform` answers for one class of values, checked, as indexes into `pools`."""
+def _ask(transform: Transform, column: Column) -> Replacement:
+    """What `transform` answers for one class of values, checked."""
     replacement = transform.transform(column)
     pool, index = replacement.pool, replacement.index
     if not pa.types.is_binary(pool.type) or pool.null_count:
@@ -207,12 +356,18 @@ def _ask(transform: Transform, column: Column, tag: int | None, pools: _Pools) -
     low, high = int(index.min()), int(index.max())
     if low < NULL or high >= len(pool):
         raise TransformError("its transformer chose a replacement that it didn't supply")
+    return replacement
 
+
+def _pooled(answer: _Answer, pools: _Pools) -> Choice:
+    """One answer as indexes into `pools`, which its replacements join as fields."""
+    pool, index = answer.replacement.pool, answer.replacement.index
+    low, high = int(index.min()), int(index.max())
     choice = index
     if high >= 0:
         fields = escape(pool)
-        if tag is not None:
-            fields = tags.tagged(fields, pool, tag, binary=replacement.binary)
+        if answer.tag is not None:
+            fields = tags.tagged(fields, pool, answer.tag, binary=answer.replacement.binary)
         first = pools.add(fields)
         choice = (
             index + np.int32(first)

@@ -7,9 +7,10 @@ nothing of databases, tables or dumps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +20,57 @@ from replicate.rows.column import Column, Kind, Replacement
 
 
 class Uniqueness(Enum):
-    """What becomes of distinct values: the plan refuses all but `PRESERVES` on a unique column."""
+    """What becomes of distinct values. A unique column takes the first two alone.
 
-    PRESERVES = "preserves"
+    `PRESERVES`: replacements are drawn from so many that no two ever meet, each other or a value
+    that was left as it is. `PERMUTES`: distinct values become distinct by construction, as long as
+    every value of the column is masked.
+    """
+
+    PRESERVES = "stay distinct"
+    PERMUTES = "are permuted"
     MAY_COLLIDE = "may collide"
-    CONSTANT = "constant"
+    CONSTANT = "are all the same"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The column that replacements have to fit: what a transformer is made for.
+
+    `kind` is the column's; of an array's elements it is theirs. `max_chars` is how many characters
+    a value may have; `bits` the size of an integer (16, 32 or 64); `precision` and `scale` those of
+    a decimal number, as SQL means them; `labels` the only values that there are (of an enum).
+
+    `unique` asks for distinct values to stay distinct: a transformer that can do so by a
+    permutation then uses it. It is set for all columns that share replacements where one of them
+    has a unique key, so that the same value gets the same replacement in all.
+
+    `columns` has the kinds of the table's columns by name: what a transformer may read beside its
+    own.
+    """
+
+    kind: Kind
+    max_chars: int | None = None
+    bits: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    unique: bool = False
+    columns: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A value, the options, and what else is in the row: for documentation, which shows the result.
+
+    Tests run every one of them.
+    """
+
+    value: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kind: Kind = Kind.TEXT
+    row: Mapping[str, str] = field(default_factory=dict)
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +87,13 @@ class Effects:
 
 
 class Draw(Protocol):
-    """Where replacements come from: 16 bytes a value, keyed by the value or truly random."""
+    """Where replacements come from: 16 bytes a value, keyed by the value or truly random.
+
+    `key` is 32 bytes that permutations may be derived from, or None where draws are random.
+    """
+
+    @property
+    def key(self) -> bytes | None: ...
 
     def __call__(self, column: Column) -> npt.NDArray[np.uint8]:
         """Shape (rows, 16). With a key, equal values draw equal bytes, in every run."""
@@ -56,18 +109,29 @@ class Options(BaseModel):
 class Transformer(Protocol):
     """A masking rule, ready to be applied. Instances hold no state that a block could change.
 
-    Guarantees: pure and deterministic for one `Draw`; never sees a neighbouring column; NULL stays
-    NULL and the empty string stays empty unless its documentation says otherwise. A value that it
-    can't mask raises `TransformError`, whose message names no value; it is never passed through.
+    Guarantees: pure and deterministic for one `Draw`; sees no other column than those that it says
+    it reads; NULL stays NULL and the empty string stays empty unless its documentation says
+    otherwise. What it makes fits the `Target`. A value that it can't mask raises `TransformError`,
+    whose message names no value and whose `row` tells which it was; it is never passed through.
     """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    Options: ClassVar[type[Options]]
 
     @property
     def effects(self) -> Effects: ...
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns whose values in the source it wants in `Column.beside`."""
+        ...
+
+    @property
+    def reads_masked(self) -> frozenset[str]:
+        """The columns whose replacements it wants in `Column.masked`; they are made first."""
+        ...
+
     def transform(self, column: Column) -> Replacement:
         """The replacement, one entry for each row of `column`."""
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds: a process, an instance. May be called again."""
         ...

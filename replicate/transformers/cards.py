@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.rows.column import Column, Kind, Replacement
+from replicate.transformers.base import Example
 from replicate.transformers.lots import Bytes, digits
 from replicate.transformers.pools import Assembly, fixed_width, padded
 from replicate.transformers.rule import TEXTUAL, Rule
@@ -33,7 +34,7 @@ class CreditCard(Rule):
 
     name = "credit-card"
     summary = "Replaces the value by a card number of a test range with a right check digit"
-    example = ("4929 1234 5678 9015", "4000 0083 1702 9467")
+    examples = (Example("4929 1234 5678 9015"),)
     kinds = TEXTUAL | {Kind.INTEGER, Kind.NUMERIC}
 
     def transform(self, column: Column) -> Replacement:

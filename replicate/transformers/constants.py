@@ -14,7 +14,7 @@ from replicate.errors import UsageError
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, NULL, Column, Kind, Replacement
 from replicate.transformers import base
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.rule import EVERY, Rule
 
 
@@ -23,7 +23,7 @@ class Transient(Rule):
 
     name = "transient"
     summary = "Leaves the value as it is"
-    example = ("anything", "anything")
+    examples = (Example("anything"),)
     kinds = EVERY
 
     @property
@@ -39,7 +39,7 @@ class Null(Rule):
 
     name = "null"
     summary = "Replaces the value by NULL"
-    example = ("anything", "NULL")
+    examples = (Example("anything"),)
     kinds = EVERY
 
     @property
@@ -61,13 +61,13 @@ class Fixed(Rule):
 
     name = "fixed"
     summary = "Replaces the value by one that the option `value` gives"
-    example = ("anything", "the value given")
+    examples = (Example("anything", {"value": "n/a"}),)
     kinds = EVERY
     Options: ClassVar[type[base.Options]] = FixedOptions
 
-    def __init__(self, options: FixedOptions, *, kind: Kind, draw: Draw) -> None:
-        super().__init__(options, kind=kind, draw=draw)
-        self._pool = strings([_written(options.value, kind).encode()])
+    def __init__(self, options: FixedOptions, *, target: Target, draw: Draw) -> None:
+        super().__init__(options, target=target, draw=draw)
+        self._pool = strings([_written(options.value, target).encode()])
 
     @property
     def effects(self) -> Effects:
@@ -89,8 +89,9 @@ _FORMS = {
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?")
 
 
-def _written(value: bool | float | str | dt.date, kind: Kind) -> str:
-    """The option as the text of a value of `kind`; `UsageError` if it can't be one."""
+def _written(value: bool | float | str | dt.date, target: Target) -> str:
+    """The option as the text of a value of `target`; `UsageError` if it can't be one."""
+    kind = target.kind
     if isinstance(value, bool):
         text = ("true" if value else "false") if kind in _WORDS else str(int(value))
     elif isinstance(value, float):
@@ -105,6 +106,8 @@ def _written(value: bool | float | str | dt.date, kind: Kind) -> str:
         text = str(value)
     _check_encoding(text)
     _check_form(text, kind)
+    if target.labels and text not in target.labels:
+        raise _unfit(f"one of {', '.join(target.labels[:12])}")
     return text
 
 

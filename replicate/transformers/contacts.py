@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.transformers import base, numbers
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.lots import Bytes, digits
 from replicate.transformers.pools import Assembly, fixed_width, padded, pick
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
@@ -46,12 +46,12 @@ class Email(Rule):
 
     name = "email"
     summary = "Replaces the value by an e-mail address that is unique to it"
-    example = ("jane.roe@mail.test", "nora.k3vq2xw7mzpd5ah@example.com")
+    examples = (Example("jane.roe@mail.test"),)
     kinds = TEXTUAL
     Options: ClassVar[type[base.Options]] = EmailOptions
 
-    def __init__(self, options: EmailOptions, *, kind: Kind, draw: Draw) -> None:
-        super().__init__(options, kind=kind, draw=draw)
+    def __init__(self, options: EmailOptions, *, target: Target, draw: Draw) -> None:
+        super().__init__(options, target=target, draw=draw)
         behind = b"@" + options.domain.encode()
         self._behind = np.frombuffer(behind, f"V{len(behind)}")[0]
         self._layout = np.dtype(
@@ -96,7 +96,7 @@ class PhoneNumber(Rule):
 
     name = "phone-number"
     summary = "Replaces the digits of a telephone number and keeps its shape"
-    example = ("+1-202-418-1440", "+1-773-905-6218")
+    examples = (Example("+1-202-418-1440"),)
     kinds = TEXTUAL | {Kind.INTEGER, Kind.NUMERIC}
 
     def transform(self, column: Column) -> Replacement:

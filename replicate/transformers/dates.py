@@ -13,9 +13,9 @@ from pydantic import model_validator
 
 from replicate.errors import TransformError
 from replicate.rows.arrays import strings
-from replicate.rows.column import Column, Kind, Replacement
+from replicate.rows.column import Column, Replacement
 from replicate.transformers import base
-from replicate.transformers.base import Draw
+from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.lots import Bytes, below, digits, words
 from replicate.transformers.pools import Assembly, padded
 from replicate.transformers.rule import DATES, NUMBERS, TEXTUAL, Rule
@@ -71,12 +71,13 @@ class RandomDate(Rule):
 
     name = "random-date"
     summary = "Replaces a date or time by another one, written in the same way"
-    example = ("1984-02-29 07:45:00", "2003-11-17 19:08:53")
+    examples = (Example("1984-02-29 07:45:00"),)
     kinds = TEXTUAL | NUMBERS | DATES
+    refuses = "what is written as no date or time"
     Options: ClassVar[type[base.Options]] = RandomDateOptions
 
-    def __init__(self, options: RandomDateOptions, *, kind: Kind, draw: Draw) -> None:
-        super().__init__(options, kind=kind, draw=draw)
+    def __init__(self, options: RandomDateOptions, *, target: Target, draw: Draw) -> None:
+        super().__init__(options, target=target, draw=draw)
         self._first = (options.min - _EPOCH).days
         self._last = (options.max - _EPOCH).days
 

@@ -27,6 +27,7 @@ class KeyedDraw:
     """
 
     def __init__(self, key: bytes) -> None:
+        self.key = key
         self._prf = Prf(key)
 
     def __call__(self, column: Column) -> Bytes:
@@ -36,6 +37,8 @@ class KeyedDraw:
 
 class RandomDraw:
     """Every value draws fresh bytes from the system's source of random numbers."""
+
+    key = None
 
     def __call__(self, column: Column) -> Bytes:
         """uint8 (rows, 16)."""

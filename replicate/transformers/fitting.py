@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from replicate.errors import TransformError
 from replicate.rows.arrays import contents
 from replicate.rows.column import Column, Replacement
-from replicate.transformers.base import Effects
-
-
-class Fittable(Protocol):
-    """What is asked of a transformer here."""
-
-    @property
-    def effects(self) -> Effects: ...
-
-    def transform(self, column: Column) -> Replacement: ...
+from replicate.transformers.base import Effects, Transformer
 
 
 class Fitted:
@@ -28,13 +17,24 @@ class Fitted:
     it, or cut it off.
     """
 
-    def __init__(self, inner: Fittable, most: int) -> None:
+    def __init__(self, inner: Transformer, most: int) -> None:
         self._inner = inner
         self._most = most
 
     @property
     def effects(self) -> Effects:
         return self._inner.effects
+
+    @property
+    def reads(self) -> frozenset[str]:
+        return self._inner.reads
+
+    @property
+    def reads_masked(self) -> frozenset[str]:
+        return self._inner.reads_masked
+
+    def close(self) -> None:
+        self._inner.close()
 
     def transform(self, column: Column) -> Replacement:
         replacement = self._inner.transform(column)
@@ -46,10 +46,13 @@ class Fitted:
             chosen[replacement.index[replacement.index >= 0]] = True
             begins = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80)))
             characters = np.diff(begins[offsets - offsets[0]])
-            if (characters[long & chosen] > self._most).any():
+            unfit = long & chosen & (characters > self._most)
+            if unfit.any():
+                row = np.flatnonzero((replacement.index >= 0) & unfit[replacement.index])[0]
                 raise TransformError(
                     f"a replacement has more than the {self._most} characters that the column "
                     "takes",
                     hint="random keeps the length of a value; keep-first-char makes it short",
+                    row=int(row),
                 )
         return replacement

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Replacement
-from replicate.transformers.base import Effects, Uniqueness
+from replicate.transformers.base import Effects, Example, Uniqueness
 from replicate.transformers.lots import below, words
 from replicate.transformers.pools import pick
 from replicate.transformers.rule import TEXTUAL, Rule
@@ -34,7 +34,7 @@ class FirstName(_Vocabulary):
 
     name = "first-name"
     summary = "Replaces the value by a first name"
-    example = ("Jane", "Amelia")
+    examples = (Example("Jane"),)
     _pool = strings(name.encode() for name in FIRST_NAMES)
 
 
@@ -43,5 +43,5 @@ class LastName(_Vocabulary):
 
     name = "last-name"
     summary = "Replaces the value by a last name"
-    example = ("Roe", "Lindgren")
+    examples = (Example("Roe"),)
     _pool = strings(name.encode() for name in LAST_NAMES)

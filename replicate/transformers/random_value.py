@@ -9,7 +9,7 @@ from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.rows.spans import gather, heads
 from replicate.transformers import numbers
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw, Effects, Example, Uniqueness
 from replicate.transformers.draw import LANE, stream
 from replicate.transformers.lots import Bytes, hexadecimal, letters
 from replicate.transformers.pools import Assembly, Index, Integers, fixed_width, padded, spaced
@@ -36,7 +36,7 @@ class Random(Rule):
 
     name = "random"
     summary = "Replaces the value by a random one of the same kind and length"
-    example = ("Jane Roe 42", "q7LmX0dTzP3")
+    examples = (Example("Jane Roe 42"),)
     kinds = TEXTUAL | NUMBERS | {Kind.BOOLEAN, Kind.UUID, Kind.BINARY}
 
     @property

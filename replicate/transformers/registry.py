@@ -3,75 +3,92 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
-from replicate.transformers.base import Draw, Transformer
-from replicate.transformers.cards import CreditCard
-from replicate.transformers.constants import Fixed, Null, Transient
-from replicate.transformers.contacts import Email, PhoneNumber
-from replicate.transformers.dates import RandomDate
-from replicate.transformers.names import FirstName, LastName
-from replicate.transformers.random_value import Random
+from replicate.transformers.base import Draw, Target, Transformer
 from replicate.transformers.rule import Rule
-from replicate.transformers.text import KeepFirstChar, Redacted
 
-_CLASSES: tuple[type[Rule], ...] = (
-    Random,
-    RandomDate,
-    FirstName,
-    LastName,
-    Email,
-    PhoneNumber,
-    CreditCard,
-    KeepFirstChar,
-    Redacted,
-    Fixed,
-    Null,
-    Transient,
-)
-_BY_NAME = {cls.name: cls for cls in _CLASSES}
+_BUILT_IN = {
+    "random": "random_value:Random",
+    "random-date": "dates:RandomDate",
+    "first-name": "names:FirstName",
+    "last-name": "names:LastName",
+    "email": "contacts:Email",
+    "phone-number": "contacts:PhoneNumber",
+    "credit-card": "cards:CreditCard",
+    "keep-first-char": "text:KeepFirstChar",
+    "redacted": "text:Redacted",
+    "fixed": "constants:Fixed",
+    "null": "constants:Null",
+    "transient": "constants:Transient",
+}
+"""Every transformer by its name: its module in this package, and its class. A module is imported
+when one of its transformers is asked for. The order is the documentation's."""
 
-_UNSUPPORTED = {"custom-wasm": "use one of the built-in transformers"}
+ENTRY_POINTS = "replicate.transformers"
+"""The group of entry points by which an installed package brings transformers of its own."""
+
+
+def names() -> list[str]:
+    """The names of all transformers, those of installed packages behind the built-in ones."""
+    return [*_BUILT_IN, *(name for name in _installed() if name not in _BUILT_IN)]
 
 
 def all_transformers() -> list[type[Rule]]:
-    """Every transformer's class, in the order in which documentation lists them."""
-    return list(_CLASSES)
+    """The classes of all built-in transformers, in the order in which documentation lists them."""
+    return [find(name) for name in _BUILT_IN]
 
 
-def build(name: str, options: Mapping[str, Any], *, kind: Kind, draw: Draw) -> Transformer:
-    """The transformer `name` for a column of `kind`.
+def build(name: str, options: Mapping[str, Any], *, target: Target, draw: Draw) -> Transformer:
+    """The transformer `name` for the column `target`.
 
     Raises `UsageError`, fit to be shown with the place in the configuration in front, if there is
-    no such transformer, if an option is wrong, or if it doesn't fit the kind.
+    no such transformer, if an option is wrong, or if it doesn't fit the column.
     """
-    cls = _find(name)
+    cls = find(name)
     try:
         checked = cls.Options.model_validate(dict(options))
     except ValidationError as error:
         raise _wrong_option(cls, error) from error
-    return cls(checked, kind=kind, draw=draw)
+    return cls(checked, target=target, draw=draw)
 
 
-def _find(name: str) -> type[Rule]:
-    found = _BY_NAME.get(name)
-    if found is not None:
-        return found
-    if name in _UNSUPPORTED:
-        raise UsageError(
-            f"the transformer {name} is not supported by this version yet",
-            hint=_UNSUPPORTED[name],
+def find(name: str) -> type[Rule]:
+    """The class of the transformer `name`. Raises `UsageError` if there is none."""
+    if name in _BUILT_IN:
+        module, _, attribute = _BUILT_IN[name].partition(":")
+        found: type[Rule] = getattr(
+            importlib.import_module(f"replicate.transformers.{module}"), attribute
         )
-    near = difflib.get_close_matches(name, _BY_NAME, n=1)
+        return found
+    if (entry := _installed().get(name)) is not None:
+        return _load(entry)
+    near = difflib.get_close_matches(name, names(), n=1)
     raise UsageError(
         f"there is no transformer {name!r}",
-        hint=f"did you mean {near[0]}?" if near else f"there are: {', '.join(_BY_NAME)}",
+        hint=f"did you mean {near[0]}?" if near else "`replicate transformer list` shows them all",
     )
+
+
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def _load(entry: EntryPoint) -> type[Rule]:
+    where = f"the transformer {entry.name} of the installed package"
+    try:
+        found = entry.load()
+    except Exception as error:
+        raise UsageError(f"{where} can't be loaded: {type(error).__name__}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Rule)):
+        raise UsageError(f"{where} is no subclass of replicate.transformers.rule.Rule")
+    return found
 
 
 def _wrong_option(cls: type[Rule], error: ValidationError) -> UsageError:

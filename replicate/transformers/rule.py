@@ -8,7 +8,7 @@ from typing import ClassVar
 from replicate.errors import UsageError
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.transformers import base
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 
 TEXTUAL = frozenset({Kind.TEXT, Kind.ANY})
 NUMBERS = frozenset({Kind.INTEGER, Kind.REAL, Kind.NUMERIC})
@@ -17,27 +17,32 @@ EVERY = frozenset(Kind)
 
 
 class Rule(abc.ABC):
-    """A transformer for columns of `kind`, with its options, that draws from `draw`.
+    """A transformer for the column `target`, with its options, that draws from `draw`.
 
     Subclasses set the class attributes and define `transform`, which has to cope with values of
     every kind: a column of a dynamically typed database may hold any, and they come with their own
-    kind in `Column.kind`. `example` is a value and what it may become.
+    kind in `Column.kind`. `summary` is a line for a list; the docstring is the documentation, in
+    Markdown. `examples` are what it shows. `refuses` says which values it can't mask, in a few
+    words, and is empty where it masks whatever comes.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    example: ClassVar[tuple[str, str]]
+    examples: ClassVar[tuple[Example, ...]]
     kinds: ClassVar[frozenset[Kind]]
+    refuses: ClassVar[str] = ""
     Options: ClassVar[type[base.Options]] = base.Options
 
-    def __init__(self, options: base.Options, *, kind: Kind, draw: Draw) -> None:
-        """Raises `UsageError` if columns of `kind` can't hold what the transformer makes."""
+    def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:
+        """Raises `UsageError` if `target` can't hold what the transformer makes."""
+        kind = target.kind
         if kind not in self.kinds:
             raise UsageError(
                 f"the transformer {self.name} doesn't fit a column of {kind.value} values",
                 hint=_FITTING.get(kind),
             )
         self.options = options
+        self.target = target
         self.kind = kind
         self.draw = draw
 
@@ -46,8 +51,19 @@ class Rule(abc.ABC):
         """Of a transformer that may make equal what was not, and fits whatever it is made for."""
         return Effects(Uniqueness.MAY_COLLIDE)
 
+    @property
+    def reads(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def reads_masked(self) -> frozenset[str]:
+        return frozenset()
+
     @abc.abstractmethod
     def transform(self, column: Column) -> Replacement: ...
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to give back
+        pass
 
 
 _FITTING = {
@@ -61,5 +77,9 @@ _FITTING = {
     Kind.TIME: "use random-date, null or fixed",
     Kind.TIMESTAMP: "use random-date, null or fixed",
     Kind.JSON: "use null, or fixed with a JSON document",
+    Kind.ENUM: "use choice, null, or fixed with one of its labels",
+    Kind.INET: "use ip-address, null or fixed",
+    Kind.MACADDR: "use mac-address, null or fixed",
+    Kind.ARRAY: "use null, or fixed with a value that the column's type takes",
     Kind.OTHER: "use null, or fixed with a value that the column's type takes",
 }

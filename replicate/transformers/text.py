@@ -17,7 +17,7 @@ from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.rows.spans import heads
 from replicate.transformers import base
-from replicate.transformers.base import Draw, Effects, Uniqueness
+from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.lots import Bytes
 from replicate.transformers.pools import Assembly, check_size, padded, pick, spaced
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
@@ -44,7 +44,7 @@ class KeepFirstChar(Rule):
 
     name = "keep-first-char"
     summary = "Keeps the first character, or the first digit, and drops the rest"
-    example = ("Jane", "J")
+    examples = (Example("Jane"),)
     kinds = TEXTUAL | NUMBERS
 
     def transform(self, column: Column) -> Replacement:
@@ -108,12 +108,12 @@ class Redacted(Rule):
 
     name = "redacted"
     summary = "Keeps the first three characters and covers the rest"
-    example = ("4929 1234 5678 9015", "492**********")
+    examples = (Example("4929 1234 5678 9015"),)
     kinds = TEXTUAL
     Options: ClassVar[type[base.Options]] = RedactedOptions
 
-    def __init__(self, options: RedactedOptions, *, kind: Kind, draw: Draw) -> None:
-        super().__init__(options, kind=kind, draw=draw)
+    def __init__(self, options: RedactedOptions, *, target: Target, draw: Draw) -> None:
+        super().__init__(options, target=target, draw=draw)
         self._cover = np.frombuffer((options.character * options.width).encode(), np.uint8)
         self._covered = strings([self._cover.tobytes()])
 

@@ -21,7 +21,14 @@ Outcome = bytes | None | int  # a new value, NULL, or KEEP
 Scalar = Callable[[bytes | None, Kind], Outcome]
 
 
-class PerValue:
+class Open:
+    """A transform that holds nothing."""
+
+    def close(self) -> None:
+        pass
+
+
+class PerValue(Open):
     """A transform made of a plain function of a value and its kind."""
 
     def __init__(self, function: Scalar) -> None:
@@ -224,7 +231,7 @@ def test_a_single_column_has_empty_lines_for_values() -> None:
 
 
 def test_a_pool_may_be_a_slice_and_hold_values_that_nobody_takes() -> None:
-    class Sliced:
+    class Sliced(Open):
         def transform(self, column: Column) -> Replacement:
             pool = strings([b"skipped", b"\tunused\\", b"one", b"two"])[1:]
             return Replacement(pool, np.array([2, 1, 2], np.int32)[: len(column)])
@@ -234,7 +241,7 @@ def test_a_pool_may_be_a_slice_and_hold_values_that_nobody_takes() -> None:
 
 
 def test_a_blob_stays_one_if_the_replacement_is_binary() -> None:
-    class Reversed:
+    class Reversed(Open):
         def transform(self, column: Column) -> Replacement:
             assert column.kind is Kind.BINARY
             pool = strings(value[::-1] for value in column.values() if value is not None)
@@ -290,7 +297,7 @@ def test_what_is_no_row_is_an_error_that_names_no_value(text: bytes, message: st
     assert "Secret" not in caught.value.message
 
 
-class Answers:
+class Answers(Open):
     def __init__(self, answer: Replacement) -> None:
         self.answer = answer
 
@@ -361,7 +368,7 @@ def test_beyond_the_capacity_is_an_error(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_outcome_beyond_2_gib_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Constant:
+    class Constant(Open):
         def transform(self, column: Column) -> Replacement:
             return Replacement(strings([b"x" * 1000]), np.zeros(len(column), np.int32))
 

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from replicate.rows.column import KEEP, NULL, Column, Kind
+from replicate.transformers.base import Target, Transformer
 from replicate.transformers.draw import keyed_draw, random_draw
-from replicate.transformers.registry import build
+from replicate.transformers.registry import all_transformers, build, find
 
 KEYED = keyed_draw(bytes(range(32)))
 OTHER = keyed_draw(bytes(32))
 RANDOM = random_draw()
-OPTIONS: dict[str, dict[str, Any]] = {"fixed": {"value": "1"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    cls.name: dict(cls.examples[0].options) for cls in all_transformers() if cls.examples[0].options
+} | {"fixed": {"value": "1"}}
+"""Options to make those with that can't be made without, or are better shown with some."""
+
+
+KEYLESS = {"transient", "null", "fixed", "keep-first-char", "redacted"}
+"""Those whose replacements no key decides."""
+
+
+def target_of(name: str, kind: Kind = Kind.TEXT) -> Target:
+    """A column of `kind`, beside the columns that the transformer's first example has."""
+    row = find(name).examples[0].row
+    return Target(kind, columns=dict.fromkeys(row, Kind.TEXT))
+
+
+def column_for(made: Transformer, values: Sequence[bytes | None], kind: Kind) -> Column:
+    """The values; where `made` reads other columns, these hold the same ones."""
+    column = Column.of(values, kind)
+    return replace(
+        column,
+        beside=dict.fromkeys(made.reads, Column.of(values)),
+        masked=dict.fromkeys(made.reads_masked, Column.of(values)),
+    )
 
 
 def apply(
@@ -22,11 +47,15 @@ def apply(
     values: Sequence[bytes | None],
     kind: Kind = Kind.TEXT,
     draw: Any = KEYED,
+    *,
     built_for: Kind | None = None,
+    target: Target | None = None,
     **options: Any,
 ) -> list[bytes | None]:
-    made = build(name, options or OPTIONS.get(name, {}), kind=built_for or kind, draw=draw)
-    answer = made.transform(Column.of(values, kind))
+    """What becomes of `values`, which are of `kind`, in a column of `built_for` or `target`."""
+    chosen = target or target_of(name, built_for or kind)
+    made = build(name, options or OPTIONS.get(name, {}), target=chosen, draw=draw)
+    answer = made.transform(column_for(made, values, kind))
     assert answer.index.dtype == "int32"
     assert answer.index.shape == (len(values),)
     assert answer.pool.null_count == 0
@@ -88,5 +117,11 @@ BY_KIND = {
     Kind.TIME: DATES,
     Kind.TIMESTAMP: DATES,
     Kind.JSON: TEXTS,
+    Kind.ENUM: TEXTS,
+    Kind.ARRAY: TEXTS,
+    Kind.INET: TEXTS,
+    Kind.MACADDR: TEXTS,
     Kind.OTHER: TEXTS,
 }
+VALUES: dict[str, st.SearchStrategy[bytes]] = {"random-date": DATES}
+"""What those take that refuse some values."""

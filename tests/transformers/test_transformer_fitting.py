@@ -21,6 +21,12 @@ class Giving:
     def effects(self) -> Effects:
         return EFFECTS
 
+    reads: frozenset[str] = frozenset()
+    reads_masked: frozenset[str] = frozenset()
+
+    def close(self) -> None:
+        pass
+
     def __init__(self, pool: list[bytes], index: list[int]) -> None:
         self._replacement = Replacement(
             strings(pool), pa.array(index, pa.int32()).to_numpy(zero_copy_only=False)
@@ -56,4 +62,5 @@ def test_what_is_too_long_stops(value: bytes) -> None:
     inner._replacement = Replacement(pool, inner.transform(ROWS).index)
     with pytest.raises(TransformError, match="more than the 4 characters") as caught:
         Fitted(inner, 4).transform(ROWS)
+    assert caught.value.row == 1
     assert value.decode("latin-1") not in str(caught.value)

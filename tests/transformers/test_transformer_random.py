@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from replicate.rows.column import Column, Kind
 from replicate.rows.engine import Mask, Masker
+from replicate.transformers.base import Target
 from replicate.transformers.registry import build
 from tests.support.masking import (
     INTEGERS,
@@ -112,7 +113,7 @@ def test_random_blobs_have_as_many_bytes() -> None:
     outcome = apply("random", values, Kind.BINARY)
     assert [len(value or b"") for value in outcome] == list(range(1, 100))
     assert not set(values[8:]) & set(outcome[8:])
-    made = build("random", {}, kind=Kind.BINARY, draw=KEYED)
+    made = build("random", {}, target=Target(Kind.BINARY), draw=KEYED)
     assert made.transform(Column.of(values, Kind.BINARY)).binary
     blob = Masker(1, [Mask(0, Kind.BINARY, made, "t.c")]).mask(b"\\B00ff00\ntext\n")
     assert re.fullmatch(rb"\\B[0-9a-f]{6}\n[0-9A-Za-z]{4}\n", blob)
