@@ -13,11 +13,12 @@ from benchmarks import (
     postgresql_journey,
     row_engine,
     sqlite_journey,
+    transformers,
 )
 from tests.support.postgres import available_versions
 
 MEGABYTE = 1_000_000
-ALL = ["engine", "sqlite", "postgresql", "datastores", "memory", "commands"]
+ALL = ["engine", "transformers", "sqlite", "postgresql", "datastores", "memory", "commands"]
 
 
 def main() -> None:
@@ -45,6 +46,7 @@ def main() -> None:
     chosen = parser.parse_args()
     measurements: Mapping[str, Callable[[Path], None]] = {
         "engine": lambda _: _show(row_engine.measure(megabytes=100, seed=1)),
+        "transformers": lambda _: transformers.measure(),
         "sqlite": lambda f: _show(
             sqlite_journey.measure(f, (chosen.size or 1000) * MEGABYTE, chosen.rounds)
         ),

@@ -6,6 +6,7 @@ import click
 
 from replicate.cli.commands import Command, Group, Session, pass_session, session_options
 from replicate.cli.exits import failure
+from replicate.cli.formats import plural
 
 
 @click.group(cls=Group, epilog="replicate config check")
@@ -40,6 +41,35 @@ def check(ctx: click.Context, session: Session) -> None:
             console.print(f"{session.config_path} is sound")
     if faults:
         ctx.exit(faults[0].exit_code)
+
+
+@config.command(cls=Command, epilog="replicate config lock")
+@session_options(reports=True)
+@pass_session
+def lock(session: Session) -> None:
+    """Write down which columns the source has, so that new ones are noticed.
+
+    They go to a file beside conf.yaml, conf.lock, to be committed with it. With on_new_column in
+    its source section, a dump then stops for columns that appeared since, or masks them.
+    """
+    from replicate.jobs.inspect import lock_columns
+
+    console = session.console
+    change = lock_columns(session.config("source"))
+    if console.json:
+        console.print_json(
+            {
+                "lock": str(change.path),
+                "columns": change.columns,
+                "added": change.added,
+                "removed": change.removed,
+            }
+        )
+        return
+    for sign, names in (("+", change.added or []), ("-", change.removed or [])):
+        for name in names:
+            console.print(f"{sign} {name}")
+    console.print(f"{change.path} lists {plural(change.columns, 'column')}")
 
 
 @config.command(cls=Command, epilog="replicate config schema > conf.schema.json")

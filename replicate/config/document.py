@@ -45,8 +45,8 @@ _SWITCHES = {
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-_ALWAYS_TEXT = ".transformer_name"
-"""Ends the key whose value is never anything else: one of the transformers is called `null`."""
+_ALWAYS_TEXT = (".transformer_name", ".on_new_column")
+"""End the keys whose value is never anything else: `null` is the name of a transformer there."""
 
 _COLON_HINT = "look for a colon that is missing above, the indentation, or a value to be quoted"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag
+from pydantic import BeforeValidator, Discriminator, Field, PrivateAttr, Tag, WithJsonSchema
 
 from replicate.config.datastores import DatastoreConfig
 from replicate.config.environment import Unjudged
@@ -67,7 +67,11 @@ class TablePattern(TableName):
 class ColumnRule(ConfigModel):
     """How one column is masked."""
 
-    name: Text = Field(description="The name of the column.")
+    name: Text = Field(
+        description="The name of the column; names with * or ?, or a regular expression between "
+        "slashes, stand for all that fit. A path behind it, such as profile.contacts[*].email, "
+        "stands for values inside of JSON documents."
+    )
     transformer_name: TransformerName = Field(
         description="What replaces its values; `replicate transformer list` shows them all."
     )
@@ -80,10 +84,20 @@ class ColumnRule(ConfigModel):
         description="The same value gets the same replacement everywhere. "
         "`false` asks for truly random replacements.",
     )
+    link: OptionalText = Field(
+        default=None,
+        description="A name that columns share whose equal values shall get equal replacements. "
+        "By default all columns of one transformer do.",
+    )
+    when: OptionalText = Field(
+        default=None,
+        description="Which rows are masked, as a condition of SQL on the row's columns. Where it "
+        "is unknown, as NULL makes it, the value is masked.",
+    )
 
 
-class TableRule(TableName):
-    """The masked columns of one table."""
+class TableRule(TablePattern):
+    """The masked columns of one table, or of all that fit a pattern."""
 
     columns: list[ColumnRule] = Field(description="The columns that are masked.")
 
@@ -137,6 +151,25 @@ Compression = Annotated[
 ]
 
 
+_POLICIES = ("fail", "mask", "null", "pass")
+
+
+def _check_policy(value: object) -> object:
+    if isinstance(value, Unjudged):
+        return _POLICIES[0]
+    if value in _POLICIES:
+        return value
+    raise wrong(f"expected one of {', '.join(_POLICIES)}")
+
+
+NewColumns = Annotated[
+    Literal["fail", "mask", "null", "pass"],
+    BeforeValidator(_check_policy),
+    WithJsonSchema({"type": ["string", "null"], "enum": [*_POLICIES, None]}),
+]
+"""An editor's YAML takes the word null for nothing; ours doesn't."""
+
+
 class SourceConfig(ConfigModel):
     """The database to dump, and what becomes of its data."""
 
@@ -160,6 +193,16 @@ class SourceConfig(ConfigModel):
     )
     database_subset: DatabaseSubset | None = Field(
         default=None, description="Dump a part of the database that fits together."
+    )
+    on_new_column: NewColumns | None = Field(
+        default=None,
+        description="What becomes of columns that no rule names and `replicate config lock` has "
+        "not seen: fail, mask, null or pass.",
+    )
+    leak_filter: Switch = Field(
+        default=False,
+        description="Whether a dump keeps a keyed filter of the values that were masked, for "
+        "`replicate dump verify --leaks` to look for survivors. Needs a masking_key.",
     )
     jobs: Jobs | None = Field(
         default=None, description="Worker processes of a dump, 1 to 64. By default one a core."
@@ -257,6 +300,10 @@ class Config(ConfigModel):
     def warnings(self) -> list[str]:
         """What the user should be told about the file, one sentence each."""
         return list(self._warnings)
+
+    def line(self, key: str) -> int | None:
+        """The line of `key` in the file, or of the nearest key around it."""
+        return self._positions.line(key)
 
     def error(self, key: str, message: str, hint: str | None = None) -> ConfigError:
         """A `ConfigError` about `key`, such as ``source.transformers[0]``, to be raised.

@@ -23,8 +23,13 @@ class ColumnInfo:
 
     A `hidden` one travels with every row without being declared (SQLite's rowid), and can be
     neither seen nor masked. `fixed` says why the values of this column alone can't be changed (it
-    decides which partition a row is in, say), and is empty where they can. `max_chars` is how many
-    characters a value may have, where the type says.
+    decides which partition a row is in, say), and is empty where they can.
+
+    What the type says of its values, as far as it does: `max_chars` is how many characters one may
+    have, `bits` the size of an integer (16, 32 or 64), `precision` and `scale` those of a decimal
+    number, `labels` the only values that there are (of an enum, or a check constraint that lists
+    them). Of an array, `element` is the kind of its elements, and all the rest is about these.
+    `comment` is what somebody wrote about the column in the database itself.
     """
 
     name: str
@@ -35,6 +40,12 @@ class ColumnInfo:
     hidden: bool = False
     fixed: str = ""
     max_chars: int | None = None
+    bits: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    element: Kind | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ _BODY_LEVEL = 3
 _MAX_WINDOW = 1 << 27
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z\Z")
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_SECTIONS: tuple[Section, ...] = ("pre-data", "data", "post-data")
+_SECTIONS: tuple[Section, ...] = ("pre-data", "data", "leak-filter", "post-data")
 
 
 def encode(manifest: Manifest, key: bytes | None) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-Section = Literal["pre-data", "data", "post-data"]
+Section = Literal["pre-data", "data", "leak-filter", "post-data"]
 Compression = Literal["zstd", "none"]
 
 MAX_CHUNK_PLAIN = 2**31 - 1

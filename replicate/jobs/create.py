@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from replicate.config import Config
-from replicate.crypto import keys, selftest
+from replicate.crypto import selftest
 from replicate.databases.base import Source, Table
 from replicate.databases.registry import open_source
 from replicate.datastores.base import Datastore, HasCopies
@@ -36,8 +36,9 @@ from replicate.dumps.names import check_dump_name, new_dump_name
 from replicate.errors import ConflictError, DatastoreError, NotFoundError, ReplicateError
 from replicate.jobs.dumping import Dumping, workers_for
 from replicate.jobs.executor import Processes, cores
+from replicate.jobs.leaks import LeakWatch, refuse_keyless_filter, watching
 from replicate.jobs.masking import MaskingPlan, plan_masking
-from replicate.jobs.opening import Library, needed, open_library
+from replicate.jobs.opening import Library, masking_root, needed, open_library
 from replicate.jobs.progress import Progress
 from replicate.jobs.selection import select_tables
 from replicate.jobs.slots import copy_slot
@@ -71,15 +72,16 @@ class _Run:
     plan: MaskingPlan
     sealing: _Sealing
 
-    def worker_setup(self) -> WorkerSetup:
+    def worker_setup(self, masking_key: bytes, watch: LeakWatch | None) -> WorkerSetup:
         return WorkerSetup(
             needed(self.config.datastore, "datastore"),
             self.sealing.format,
             needed(self.config.source, "source").chunk_size,
             needed(self.config.source, "source").target_slice,
             tuple(self.plan.of(table) for table in self.tables),
-            _masking_key(self.config),
+            masking_key,
             self.source,
+            watch=watch,
         )
 
     def manifest(self, chunks: list[ChunkRecord]) -> Manifest:
@@ -138,6 +140,7 @@ def create_dump(
             "subsets are not supported by this version yet",
             hint="remove the section to dump whole tables, or leave tables out with skip",
         )
+    refuse_keyless_filter(config)
     selftest.check()
     created_at = datetime.now(UTC)
     name = check_dump_name(name) if name is not None else new_dump_name(created_at)
@@ -168,11 +171,15 @@ def create_dump(
             progress.note(remark)
         sealing = _sealing(config, library.keyring, new_key=new_key)
         run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
+        masking_key = masking_root(config)
+        watch = stack.enter_context(
+            watching(config, sealing.format.run_id, tables, plan, masking_key)
+        )
         dumping = Dumping(
             snapshot,
             library.store,
             tables,
-            run.worker_setup(),
+            run.worker_setup(masking_key, watch),
             processes=processes,
             progress=progress,
         )
@@ -210,13 +217,6 @@ def _sealing(config: Config, keyring: KeyRing, *, new_key: bool) -> _Sealing:
         return _Sealing(ChunkFormat(run_id, level, None), None, None)
     encryption, data_key = keyring.new_data_key(run_id, new_key=new_key)
     return _Sealing(ChunkFormat.sealed(run_id, level, data_key), data_key, encryption)
-
-
-def _masking_key(config: Config) -> bytes:
-    """The root of all replacements: the configured one, or one that lives as long as this run."""
-    if config.masking_key is None:
-        return keys.random_key()
-    return keys.masking_root(config.masking_key.get_secret_value())
 
 
 def _refuse_lost_chunks(store: Datastore, fmt: ChunkFormat, chunks: list[ChunkRecord]) -> None:
@@ -300,6 +300,8 @@ def _options(config: Config) -> Mapping[str, Any]:
             f"{rule.database}.{rule.table}" for rule in source.schema_only_tables
         ],
         "chunk_size": source.chunk_size,
+        "on_new_column": source.on_new_column,
+        "leak_filter": source.leak_filter,
         "transformers": [
             {
                 "database": rule.database,
@@ -310,6 +312,8 @@ def _options(config: Config) -> Mapping[str, Any]:
                         "transformer_name": column.transformer_name,
                         "transformer_options": dict(column.transformer_options or {}),
                         "consistent": column.consistent,
+                        "link": column.link,
+                        "when": column.when,
                     }
                     for column in rule.columns
                 ],

@@ -81,13 +81,19 @@ class Dumping:
                     sum(r.rows for r in records), sum(r.plain_size for r in records)
                 )
         last = max((r.number for r in data), default=1) + 1
+        if self._setup.watch is not None:
+            data.append(self._put(last, "leak-filter", self._setup.watch.collect()))
+            last += 1
         # Written last of all chunks, which is what its seal says of it.
         post_data = self._section(last, "post-data", self._snapshot.post_data(selection))
         return [pre_data, *data, post_data]
 
     def _section(self, number: int, section: Section, script: str) -> ChunkRecord:
+        return self._put(number, section, script.encode("utf-8", "surrogateescape"))
+
+    def _put(self, number: int, section: Section, plain: bytes) -> ChunkRecord:
         builder = ChunkBuilder(self._setup.format, number, section)
-        builder.add(None, script.encode("utf-8", "surrogateescape"), 0)
+        builder.add(None, plain, 0)
         record, stored = builder.seal()
         self._store.put(chunk_key(self._setup.format, number), stored)
         return record

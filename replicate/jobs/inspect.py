@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from replicate.config import Config, DestinationConfig, SourceConfig, check_config, load_config
-from replicate.databases.base import Schema
+from replicate.config.lock import lock_path, read_lock, write_lock
+from replicate.databases.base import Schema, Table
 from replicate.databases.registry import open_destination, open_source
 from replicate.datastores.check import CheckReport, check_datastore
 from replicate.datastores.registry import open_datastore
 from replicate.errors import ConfigError, ReplicateError
 from replicate.jobs import guards
-from replicate.jobs.masking import plan_masking
+from replicate.jobs.masking import MaskingPlan, plan_masking
+from replicate.jobs.masking.drift import lockable_columns
 from replicate.jobs.opening import needed
 from replicate.jobs.selection import select_tables
 
@@ -23,6 +26,46 @@ def source_schema(config: Config) -> Schema:
     source = open_source(needed(config.source, "source"))
     with closing(source.open()) as snapshot:
         return snapshot.schema()
+
+
+def planned_masking(config: Config) -> tuple[list[Table], MaskingPlan]:
+    """The tables whose rows a dump would hold, and what would be masked in them."""
+    schema = source_schema(config)
+    tables = select_tables(config, schema).tables
+    return [table for table in tables if not table.partitioned], plan_masking(
+        config, schema, tables
+    )
+
+
+def lock_columns(config: Config) -> LockChange:
+    """Write the lock of the columns that the source has now; what that changed."""
+    columns = sorted(lockable_columns(source_schema(config)))
+    name = config.path or "conf.yaml"
+    path = lock_path(name)
+    known = read_lock(path)
+    write_lock(path, columns, of=Path(name).name)
+    if known is None:
+        return LockChange(path, len(columns), None, None)
+    now = {column[:3]: column[3] for column in columns}
+    return LockChange(
+        path,
+        len(columns),
+        [".".join(column[:3]) for column in columns if column not in known],
+        [".".join(column) for column in sorted(known.types) if column not in now],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LockChange:
+    """A lock that was written: how many columns it lists, and which ones are new or gone.
+
+    A column of another type counts as new. Both lists are None where there was no lock before.
+    """
+
+    path: Path
+    columns: int
+    added: list[str] | None
+    removed: list[str] | None
 
 
 def check(path: str | Path, *, warn: Callable[[str], None]) -> list[ReplicateError]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from replicate.config import Config
+from replicate.crypto import keys
 from replicate.datastores.base import Datastore
 from replicate.datastores.registry import open_datastore
 from replicate.dumps.catalog import Catalog
@@ -54,3 +55,10 @@ def open_library(config: Config, *, warn: Callable[[str], None]) -> Iterator[Lib
             Catalog(store, warn=warn),
             KeyRing(store, key.get_secret_value() if key else None),
         )
+
+
+def masking_root(config: Config) -> bytes:
+    """The root of all replacements: the configured one, or one that lives as long as this run."""
+    if config.masking_key is None:
+        return keys.random_key()
+    return keys.masking_root(config.masking_key.get_secret_value())

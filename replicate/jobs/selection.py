@@ -81,19 +81,31 @@ def _named(
     """The tables that the rules name. A table of exactly that name goes before a pattern."""
     names: set[TableKey] = set()
     for i, rule in enumerate(rules):
-        at = f"{where}[{i}]"
-        table = schema.find(rule.database, rule.table)
-        if table is not None and table.part_of:
-            raise config.error(
-                f"{at}.table",
-                f"{table.qualified} is a part of {table.part_of}, and goes where that one goes",
-                hint=f"name {table.part_of} instead",
-            )
-        found = [table] if table is not None else list(filter(_pattern(rule), schema.tables))
-        if not found:
-            raise _no_such_table(config, schema, rule.database, rule.table, at)
+        found = tables_that_fit(config, schema, rule, f"{where}[{i}]")
         names.update((t.schema, t.name) for t in found)
     return names
+
+
+def tables_that_fit(config: Config, schema: Schema, rule: TablePattern, where: str) -> list[Table]:
+    """The tables that a rule means, which is at `where`; a `ConfigError` if there are none.
+
+    A table of exactly that name goes before a pattern.
+    """
+    table = schema.find(rule.database, rule.table)
+    if table is not None and table.part_of:
+        raise config.error(
+            f"{where}.table",
+            f"{table.qualified} is a part of {table.part_of}, and goes where that one goes",
+            hint=f"name {table.part_of} instead",
+        )
+    found = [table] if table is not None else list(filter(_pattern(rule), schema.tables))
+    if not found:
+        raise _no_such_table(config, schema, rule.database, rule.table, where)
+    return found
+
+
+def is_pattern(rule: TablePattern) -> bool:
+    return not {"*", "?"}.isdisjoint(rule.database + rule.table)
 
 
 def _pattern(rule: TablePattern) -> Callable[[Table], bool]:

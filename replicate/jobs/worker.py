@@ -21,6 +21,7 @@ from replicate.datastores.registry import open_datastore
 from replicate.dumps.chunks import ChunkBuilder, ChunkFormat, chunk_key
 from replicate.dumps.manifest import ChunkRecord
 from replicate.errors import TransformError
+from replicate.jobs.leaks import LeakWatch
 from replicate.jobs.masking import TableMasks, build_masker
 from replicate.rows.blocks import cut_rows
 from replicate.rows.engine import Masker
@@ -60,6 +61,7 @@ class WorkerSetup:
     masking_key: bytes
     source: Source
     shared: object | None = None
+    watch: LeakWatch | None = None
 
 
 class Numbers(Protocol):
@@ -84,6 +86,7 @@ class Worker:
         self._uploads = Threads(max_workers=UPLOADS_IN_FLIGHT)
         self._interrupted = False
         self._maskers: dict[int, Masker] = {}
+        self._see = None if setup.watch is None else setup.watch.begin()
 
     @classmethod
     def join(cls, setup: WorkerSetup, numbers: Numbers) -> Worker:
@@ -176,7 +179,8 @@ class Worker:
 
     def _masker(self, table: int) -> Masker:
         if table not in self._maskers:
-            self._maskers[table] = build_masker(self._setup.masks[table], self._setup.masking_key)
+            setup = self._setup
+            self._maskers[table] = build_masker(setup.masks[table], setup.masking_key, self._see)
         return self._maskers[table]
 
 

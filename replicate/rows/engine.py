@@ -23,22 +23,14 @@ from replicate.errors import ReplicateError, TransformError
 from replicate.rows import tags
 from replicate.rows.arrays import contents, from_offsets, indexes, strings
 from replicate.rows.column import KEEP, NULL, SLACK, Column, Kind, Replacement
-from replicate.rows.grammar import (
-    BACKSLASH,
-    NULL_FIELD,
-    TAGS,
-    escape,
-    unescape_spans,
-    unescape_value,
-)
+from replicate.rows.grammar import NULL_FIELD, escape
 from replicate.rows.join import CAPACITY, Cut, Workspace, join
-from replicate.rows.lines import Fields, Splitter
+from replicate.rows.lines import Splitter
 from replicate.rows.spans import gather
+from replicate.rows.values import Field, Values
 
 _KEPT = 48 << 20  # bytes; buffers that one huge row has blown up are given back beyond this
-_LONG = 1 << 16  # bytes; a value that long is unescaped by itself, in less memory
 _NULL_POOL = strings([NULL_FIELD])
-_IS_TAG = np.isin(np.arange(256), list(TAGS))
 
 
 class Transform(Protocol):
@@ -47,14 +39,6 @@ class Transform(Protocol):
     def transform(self, column: Column) -> Replacement: ...
 
     def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of each row, counted from 0, and the kind of its column."""
-
-    index: int
-    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +112,7 @@ class Masker:
             source = np.frombuffer(text, np.uint8)
             fields = self._splitter.split(source, block, escapes=b"\\" in text)
         pools = _Pools()
-        values = _Values(self._space, fields)
+        values = Values(self._space, fields)
         cuts: dict[int, Cut] = {}
         masked: dict[int, Column] = {}
         for mask in self._masks:
@@ -205,63 +189,6 @@ Choice = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """One field of every row: from `begin` to `end` as it stands in the block, and its value.
-
-    `tag` is None where no value has one.
-    """
-
-    begin: Integers
-    end: Integers
-    start: Integers
-    length: Integers
-    null: npt.NDArray[np.bool_]
-    tag: npt.NDArray[np.uint8] | None
-
-
-class _Values:
-    """The fields of a block, each unescaped once, when it is first asked for."""
-
-    def __init__(self, space: Workspace, fields: Fields) -> None:
-        self._space = space
-        self._fields = fields
-        self._views: dict[int, _View] = {}
-
-    @property
-    def data(self) -> npt.NDArray[np.uint8]:
-        return self._space.data
-
-    def of(self, index: int) -> _View:
-        if index not in self._views:
-            self._views[index] = self._read(index)
-        return self._views[index]
-
-    def column(self, each: Field) -> Column:
-        """The field's values, whatever their tags are, as a column of its kind."""
-        view = self.of(each.index)
-        return Column(self.data, view.start, view.length, view.null, each.kind)
-
-    def _read(self, index: int) -> _View:
-        space = self._space
-        begin, end = self._fields.start(index), self._fields.ends[:, index]
-        start, length = begin, end - begin
-        escapes = self._fields.escapes(index)
-        if escapes is None:
-            return _View(begin, end, start, length, np.zeros(len(start), np.bool_), None)
-        data = space.data
-        second = data[start + 1]
-        marked = data[start] == BACKSLASH
-        null = marked & (length == len(NULL_FIELD)) & (second == NULL_FIELD[1])
-        tag = np.where(marked & _IS_TAG[second], second, 0)
-        start = start + 2 * (tag != 0)
-        length = np.where(null, 0, length - 2 * (tag != 0))
-        escaped = (escapes > (tag != 0)) & ~null
-        _copy_unescaped(space, start, length, escaped)
-        tags.copy_blobs(space, start, length, tag)
-        return _View(begin, end, start, length, null, tag if tag.any() else None)
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
     """What a transformer said of the rows of one tag; `rows` None stands for all of them."""
 
@@ -271,7 +198,7 @@ class _Answer:
 
 
 def _answers(
-    mask: Mask, values: _Values, beside: Mapping[str, Column], masked: Mapping[str, Column]
+    mask: Mask, values: Values, beside: Mapping[str, Column], masked: Mapping[str, Column]
 ) -> list[_Answer]:
     """The replacements of one column, asked for tag by tag."""
     view = values.of(mask.index)
@@ -328,21 +255,6 @@ def _choice(answers: Sequence[_Answer], rows: int, pools: _Pools) -> Choice:
     for answer in answers:
         choice[answer.rows] = _pooled(answer, pools)
     return choice
-
-
-def _copy_unescaped(
-    space: Workspace, start: Integers, length: Integers, escaped: npt.NDArray[np.bool_]
-) -> None:
-    """Move the spans where `escaped` to unescaped copies behind the block."""
-    rows = np.flatnonzero(escaped & (length <= _LONG))
-    if rows.size:
-        values, sizes = unescape_spans(space.data, start[rows], length[rows])
-        start[rows] = space.append(values) + np.cumsum(sizes) - sizes
-        length[rows] = sizes
-    for row in np.flatnonzero(escaped & (length > _LONG)).tolist():
-        value = unescape_value(space.data[start[row] : start[row] + length[row]].tobytes())
-        start[row] = space.append(np.frombuffer(value, np.uint8))
-        length[row] = len(value)
 
 
 def _ask(transform: Transform, column: Column) -> Replacement:

@@ -1,38 +1,88 @@
-"""E-mail addresses and telephone numbers."""
+"""E-mail addresses."""
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from replicate.rows.column import Column, Kind, Replacement
-from replicate.transformers import base, numbers
-from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
-from replicate.transformers.lots import Bytes, digits
-from replicate.transformers.pools import Assembly, fixed_width, padded, pick
-from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
-from replicate.transformers.vocabularies import SHORT_NAMES
-from replicate.transformers.windows import any_in_row, count_in_row, is_digit, overwrite, window
-
-_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567"
+from replicate.errors import UsageError
+from replicate.rows.column import Column, Replacement
+from replicate.rows.spans import heads
+from replicate.transformers import base
+from replicate.transformers.base import Draw, Effects, Example, Target
+from replicate.transformers.email_templates import Piece, Template, parse
+from replicate.transformers.handles import (
+    BITS,
+    LETTERS,
+    WIDTH,
+    check_unique,
+    handles,
+    uniqueness,
+)
+from replicate.transformers.hosts import host_name
+from replicate.transformers.joined import last_place, table
+from replicate.transformers.lots import Bytes
+from replicate.transformers.pools import Integers, fixed_width, padded, pick, spaced
+from replicate.transformers.rule import TEXTUAL, Rule
 
 
 class EmailOptions(base.Options):
-    """`domain` is what stands behind the @. The default is reserved, so no mail ever arrives."""
+    """What stands behind the @, and what before.
 
-    domain: str = Field(default="example.com", max_length=200)
+    `domain` stands behind the @; the default is reserved, so no mail ever arrives. Of `domains`,
+    if they are given, each value draws one. With `keep_domain` the value's own domain stays.
+    `template` makes up the whole address. `lowercase` is about a kept domain and the names of a
+    template.
+    """
+
+    domain: str = Field(
+        default="example.com", max_length=200, description="what stands behind the @"
+    )
+    domains: tuple[str, ...] = Field(
+        default=(), max_length=1000, description="domains, of which each value draws one"
+    )
+    keep_domain: bool = Field(default=False, description="keep the value's own domain")
+    template: str | None = Field(
+        default=None,
+        max_length=500,
+        description="the whole address: {first_name}, {last_name}, {token}, {token:N}, "
+        "{column:NAME}, and what stands between them",
+    )
+    lowercase: bool = Field(
+        default=True, description="write a kept domain, and the names of a template, in lower case"
+    )
 
     @field_validator("domain")
     @classmethod
     def _is_host_name(cls, domain: str) -> str:
-        label = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-        if not re.fullmatch(rf"{label}(\.{label})+", domain):
-            raise ValueError("a domain such as example.com is needed")
-        return domain
+        return host_name(domain)
+
+    @field_validator("domains")
+    @classmethod
+    def _are_host_names(cls, domains: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(host_name(domain) for domain in domains)
+
+    @field_validator("template")
+    @classmethod
+    def _is_template(cls, template: str | None) -> str | None:
+        if template is not None:
+            local, at, domain = template.rpartition("@")
+            if not at or "@" in local:
+                raise ValueError("a template has one @, such as {token}@example.com")
+            host_name(domain)
+            parse(local)
+        return template
+
+    @model_validator(mode="after")
+    def _go_together(self) -> EmailOptions:
+        given = {"domain", "domains", "keep_domain"} & self.model_fields_set
+        if self.template is not None and given:
+            raise ValueError("a template has its own domain, so none can be given beside it")
+        if self.domains and "domain" in given:
+            raise ValueError("either domain or domains can be given")
+        return self
 
 
 class Email(Rule):
@@ -42,136 +92,151 @@ class Email(Rule):
     that distinct values stay distinct. Among 10**9 of them the chance that any two meet is less
     than 1 in 10**7. The value is taken as it is: two spellings of one address, such as in upper and
     lower case, get different replacements.
+
+    Where the column is too short for that, the name is left out; the 75 bits of the letters and
+    digits still keep 10**9 values apart, but for a chance of 1 in 75,000. Where it is shorter
+    still, letters and digits are left out too: then values may collide, and a column whose values
+    have to stay distinct is refused.
+
+    `keep_domain` keeps what stands behind the last @, which tells who a customer's mail is with,
+    and may tell who they are. A value without a domain (letters, digits, dots and dashes) gets the
+    one that the options name, and so does one whose domain leaves no room for 15 letters and
+    digits.
+
+    A `template` such as ``{first_name}.{last_name}.{token}@example.com`` makes up the address:
+
+    - ``{first_name}`` and ``{last_name}`` are drawn, and have nothing to do with other columns;
+    - ``{token}`` is 16 letters and digits, or N with ``{token:N}``; values stay distinct with 15
+      or 16 of them, and may collide with fewer or none;
+    - ``{column:NAME}`` is the replacement of another column of the row: its letters and digits,
+      without accents, at most 32 of them, and ``x`` where it has none.
+
+    Names are cut where the column is too short for them.
     """
 
     name = "email"
     summary = "Replaces the value by an e-mail address that is unique to it"
-    examples = (Example("jane.roe@mail.test"),)
+    examples = (
+        Example("jane.roe@mail.test"),
+        Example("jane.roe@mail.test", {"keep_domain": True}),
+        Example("jane.roe@mail.test", {"template": "{first_name}.{last_name}.{token}@example.com"}),
+    )
     kinds = TEXTUAL
     Options: ClassVar[type[base.Options]] = EmailOptions
 
     def __init__(self, options: EmailOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        behind = b"@" + options.domain.encode()
-        self._behind = np.frombuffer(behind, f"V{len(behind)}")[0]
-        self._layout = np.dtype(
-            [("name", "<u4"), ("body", "V16"), ("behind", f"V{len(behind)}")], align=False
-        )
+        self._template = None
+        if options.template is not None:
+            local, _, domain = options.template.rpartition("@")
+            pieces = (*parse(local), Piece("", f"@{domain}"))
+            self._template = Template(pieces, target=target, lowercase=options.lowercase)
+            bits = self._template.bits
+        else:
+            self._keep_domain = options.keep_domain
+            self._lowercase = options.lowercase
+            self._behind = [f"@{name}".encode() for name in options.domains or (options.domain,)]
+            self._width = _width_of_local_part(target, max(map(len, self._behind)))
+            bits = BITS * min(self._width, LETTERS)
+        check_unique("email", target, bits, hint="use token, or make the column longer")
+        self._uniqueness = uniqueness(bits)
 
     @property
     def effects(self) -> Effects:
-        return Effects(Uniqueness.PRESERVES, TEXTUAL)
+        return Effects(self._uniqueness, TEXTUAL)
 
-    def transform(self, column: Column) -> Replacement:
-        lanes = self.draw(column).view("<u2")  # (rows, 8)
-        address = np.empty(len(column), self._layout)
-        address["name"] = _NAMES.take(lanes[:, 0] >> 8)
-        pairs = lanes & _PAIR_BITS
-        pairs += _PAIR_FIRST
-        address["body"] = _PAIRS.take(pairs).view("V16")[:, 0]
-        address["behind"] = self._behind
-        pool, index = fixed_width(address.view(np.uint8).reshape(len(column), -1))
-        return pick(column, pool, index)
-
-
-_NAMES = np.frombuffer("".join(SHORT_NAMES).encode(), "<u4")
-# 1024 pairs of letters, and behind them 32 of a dot and a letter, for the first place.
-_PAIRS = np.frombuffer(
-    b"".join(bytes([a, b]) for a in _BASE32 for b in _BASE32)
-    + b"".join(bytes([ord("."), a]) for a in _BASE32),
-    "<u2",
-)
-_PAIR_BITS = np.array([31] + [1023] * 7, np.uint16)
-_PAIR_FIRST = np.array([1024] + [0] * 7, np.uint16)
-
-
-class PhoneNumber(Rule):
-    """Every digit is replaced, and the shape of the number stays.
-
-    Spaces and the signs ``+ - ( ) . , / * # x`` stay, and so does the country code behind a
-    leading ``+``, if four more digits follow. A value that holds anything else, no digit at all,
-    or more than 32 bytes, becomes ``+1-555-`` and seven digits. An integer becomes one of as many
-    digits.
-    """
-
-    name = "phone-number"
-    summary = "Replaces the digits of a telephone number and keeps its shape"
-    examples = (Example("+1-202-418-1440"),)
-    kinds = TEXTUAL | {Kind.INTEGER, Kind.NUMERIC}
+    @property
+    def reads_masked(self) -> frozenset[str]:
+        return self._template.columns if self._template else frozenset()
 
     def transform(self, column: Column) -> Replacement:
         seeds = self.draw(column)
-        result = Assembly(column)
-        if column.kind in NUMBERS:
-            others = numbers.put_numbers(column, seeds, result)
-        else:
-            others = _put_shaped(column, seeds, result)
-        if others.size:
-            pool, index = fixed_width(_fictional(seeds[others]))
-            result.put(others, pool, index)
-        return result.replacement()
+        if self._template is not None:
+            return pick(column, *self._template.addresses(column, seeds))
+        if self._keep_domain:
+            return self._with_own_domain(column, seeds)
+        local = np.ascontiguousarray(handles(seeds)[:, WIDTH - self._width :])
+        if len(self._behind) > 1:
+            behind, size = self._drawn_domains(seeds)
+            matrix = np.concatenate((local, behind), axis=1)
+            return pick(column, *padded(matrix, self._width + size))
+        (domain,) = self._behind
+        parts = np.dtype([("local", f"V{self._width}"), ("behind", f"V{len(domain)}")])
+        address = np.empty(len(column), parts)
+        address["local"] = local.view(f"V{self._width}")[:, 0]
+        address["behind"] = np.frombuffer(domain, f"V{len(domain)}")[0]
+        pool, index = fixed_width(address.view(np.uint8).reshape(len(column), -1))
+        return pick(column, pool, index)
+
+    def _drawn_domains(self, seeds: Bytes) -> tuple[Bytes, Integers]:
+        """An @ and a domain for each row, uint8 (rows, longest), and the length of each."""
+        spare = (seeds.view("<u2")[:, 5:] >> 10).astype(np.int64)  # bits that `handles` leaves
+        number = spare[:, 0] | spare[:, 1] << 6 | spare[:, 2] << 12
+        chosen = number * len(self._behind) >> 18
+        size = np.array([len(domain) for domain in self._behind])
+        return table(self._behind)[chosen], size[chosen]
+
+    def _with_own_domain(self, column: Column, seeds: Bytes) -> Replacement:
+        domain, size = _own_domains(column)
+        if self._lowercase:
+            domain |= (domain - np.uint8(ord("A")) < 26) * np.uint8(0x20)
+        most = self.target.max_chars
+        size[LETTERS + 1 + size > (most or size.max() + WIDTH)] = 0
+        behind, length = self._drawn_domains(seeds)
+        local = handles(seeds)
+        width = max(behind.shape[1], domain.shape[1] + 1)
+        matrix = np.zeros((len(seeds), WIDTH + width), np.uint8)
+        matrix[:, :WIDTH] = local
+        matrix[:, WIDTH : WIDTH + behind.shape[1]] = behind
+        kept = np.flatnonzero(size)
+        matrix[kept, WIDTH + 1 : WIDTH + 1 + domain.shape[1]] = domain[kept]
+        length[kept] = size[kept] + 1
+        dropped = np.full(len(seeds), WIDTH - self._width)
+        dropped[kept] = 0
+        if most is not None:
+            dropped[kept] = np.where(WIDTH + length[kept] > most, WIDTH - LETTERS, 0)
+        start = np.arange(len(seeds)) * matrix.shape[1] + dropped
+        return pick(column, *spaced(matrix.reshape(-1), start, WIDTH - dropped + length))
 
 
-def _put_shaped(column: Column, seeds: Bytes, result: Assembly) -> npt.NDArray[np.intp]:
-    """Put the replacements of all values that look like numbers; returns the rows of the others."""
-    text = window(column)
-    digit = is_digit(text)
-    within = text != 0
-    foreign = within & ~digit
-    foreign &= text != ord(" ")
-    foreign &= text != ord("#")
-    foreign &= (text & 0xF8) != 0x28  # ( ) * + , - . /
-    foreign &= (text | 0x20) != ord("x")
-    count = count_in_row(digit)
-    unfit = any_in_row(foreign)
-    unfit |= count == 0
-    unfit |= column.length != count_in_row(within)  # too long for the window, or a NUL inside
-    _spare_country_codes(text, digit, count)
-    overwrite(text, digits(seeds, text.shape[1]), digit)
-    if unfit.any():
-        text[unfit] = 0
-    result.put(None, *padded(text, np.where(unfit, 0, column.length)))
-    return np.flatnonzero(unfit & (column.length > 0))
+def _width_of_local_part(target: Target, behind: int) -> int:
+    """How many characters there may be before the @."""
+    most = target.max_chars
+    if most is None or most >= WIDTH + behind:
+        return WIDTH
+    if most <= behind:
+        raise UsageError(
+            f"an e-mail address at this domain has more than the {most} characters that the column "
+            "takes",
+            hint="give email a shorter domain, or use random",
+        )
+    return min(most - behind, LETTERS)
 
 
-def _spare_country_codes(
-    text: Bytes, digit: npt.NDArray[np.bool_], count: npt.NDArray[np.int64]
-) -> None:
-    """Clear the flags of the digits of a country code behind a leading ``+``."""
-    international = (text[:, 0] == ord("+")) & digit[:, 1]
-    if not international.any():
-        return
-    first = text[:, 1] - np.uint8(ord("0"))
-    second = text[:, 2] - np.uint8(ord("0"))
-    # Where the second is no digit, a 0 stands for it; where the first is none, nothing matters.
-    length = _CODE_LENGTH.take(10 * first + second * digit[:, 2], mode="clip")
-    length *= international
-    length *= count - length >= _SUBSCRIBER_DIGITS
-    for place in range(1, 4):
-        digit[:, place] &= length < place
+def _own_domains(column: Column) -> tuple[Bytes, Integers]:
+    """What stands behind the last @ of each value, and its length: 0 where that is no domain.
+
+    uint8 (rows, a multiple of 16), with what may be anything in rows of length 0.
+    """
+    end = column.start + column.length
+    at = last_place(column.data, ord("@"), column.start, end) + 1
+    size = np.where(at > 0, end - at, 0)
+    size[size > _LONGEST_DOMAIN] = 0
+    at[size == 0] = 0
+    widest = int(size.max(initial=1))
+    domain = heads(column.data, at, size, (widest + 15) // 16 * 16)
+    sort = _SORTS.take(domain)
+    fits = np.count_nonzero(sort, axis=1) == size
+    fits &= ~((domain[:, :-1] == ord(".")) & (domain[:, 1:] == ord("."))).any(axis=1)
+    fits &= sort[:, 0] == _LETTER
+    fits &= sort[np.arange(len(sort)), size - 1] == _LETTER
+    size[~fits] = 0
+    return domain, size
 
 
-_SUBSCRIBER_DIGITS = 4
-
-
-def _code_lengths() -> npt.NDArray[np.uint8]:
-    """How many digits a country code has, by its first two digits (ITU-T E.164)."""
-    length = np.full(100, 3, np.uint8)
-    length[10:20] = length[70:80] = 1
-    two = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62"
-    two += " 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98"
-    length[[int(code) for code in two.split()]] = 2
-    return length
-
-
-_CODE_LENGTH = _code_lengths()
-
-
-def _fictional(seeds: Bytes) -> Bytes:
-    """Numbers of an area code that is not assigned: uint8 (rows, 15)."""
-    text = np.empty((len(seeds), 15), np.uint8)
-    text[:] = np.frombuffer(b"+1-555-000-0000", np.uint8)
-    drawn = digits(seeds, 8)
-    text[:, 7:10] = drawn[:, 0:3]
-    text[:, 11:15] = drawn[:, 3:7]
-    return text
+_LONGEST_DOMAIN = 200
+_LETTER = 1
+# Of each byte: a letter or digit, a dot or dash, or what no domain has.
+_SORTS = np.array(
+    [_LETTER if bytes([i]).isalnum() else 2 * (i in b".-") for i in range(256)], np.uint8
+)

@@ -11,11 +11,7 @@ from replicate.transformers.base import Effects, Transformer
 
 
 class Fitted:
-    """Another transformer, whose replacements may have `most` characters.
-
-    A longer one raises `TransformError`: the database that the dump is restored into would refuse
-    it, or cut it off.
-    """
+    """Another transformer, whose replacements may have `most` characters; longer ones raise."""
 
     def __init__(self, inner: Transformer, most: int) -> None:
         self._inner = inner
@@ -38,21 +34,27 @@ class Fitted:
 
     def transform(self, column: Column) -> Replacement:
         replacement = self._inner.transform(column)
-        offsets, data = contents(replacement.pool)
-        # No value has more characters than bytes, which settles nearly all of them.
-        long = np.diff(offsets) > self._most
-        if long.any():
-            chosen = np.zeros(len(long), np.bool_)
-            chosen[replacement.index[replacement.index >= 0]] = True
-            begins = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80)))
-            characters = np.diff(begins[offsets - offsets[0]])
-            unfit = long & chosen & (characters > self._most)
-            if unfit.any():
-                row = np.flatnonzero((replacement.index >= 0) & unfit[replacement.index])[0]
-                raise TransformError(
-                    f"a replacement has more than the {self._most} characters that the column "
-                    "takes",
-                    hint="random keeps the length of a value; keep-first-char makes it short",
-                    row=int(row),
-                )
+        check_length(replacement, self._most)
         return replacement
+
+
+def check_length(replacement: Replacement, most: int) -> None:
+    """Raises `TransformError` for the first row whose replacement has more than `most` characters.
+
+    The database that the dump is restored into would refuse it, or cut it off.
+    """
+    offsets, data = contents(replacement.pool)
+    # No value has more characters than bytes, which settles nearly all of them.
+    long = np.diff(offsets) > most
+    if not long.any():
+        return
+    begins = np.concatenate(([0], np.cumsum((data & 0xC0) != 0x80)))
+    unfit = long & (np.diff(begins[offsets - offsets[0]]) > most)
+    rows = np.flatnonzero(replacement.index >= 0)
+    rows = rows[unfit[replacement.index[rows]]]
+    if rows.size:
+        raise TransformError(
+            f"a replacement has more than the {most} characters that the column takes",
+            hint="random keeps the length of a value; keep-first-char makes it short",
+            row=int(rows[0]),
+        )

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.rows.spans import gather, heads
 from replicate.transformers import numbers
 from replicate.transformers.base import Draw, Effects, Example, Uniqueness
+from replicate.transformers.boolean_text import put_booleans
 from replicate.transformers.draw import LANE, stream
 from replicate.transformers.lots import Bytes, hexadecimal, letters
 from replicate.transformers.pools import Assembly, Index, Integers, fixed_width, padded, spaced
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
 from replicate.transformers.text import is_continuation
-from replicate.transformers.windows import WIDEST, count_in_row, distinct
+from replicate.transformers.windows import WIDEST, count_in_row
 
 _LONG = 1 << 12  # bytes; the characters of longer values are counted one value at a time
 
@@ -53,7 +53,7 @@ class Random(Rule):
             return _blobs(column, seeds, self.draw)
         result = Assembly(column)
         if column.kind is Kind.BOOLEAN:
-            others = _put_booleans(column, seeds, result)
+            others = put_booleans(column, seeds[:, 0] & 1 == 1, result)
         elif column.kind in NUMBERS:
             others = numbers.put_numbers(column, seeds, result)
         else:
@@ -98,26 +98,6 @@ def _lanes(length: Integers, seeds: Bytes, draw: Draw) -> tuple[Bytes, Integers]
     count = (length + LANE - 1) // LANE
     begin = (np.cumsum(count) - count) * LANE
     return stream(draw, seeds, count), begin
-
-
-_PAIRS = [
-    pair
-    for lower in (b"0 1", b"f t", b"false true", b"n y", b"no yes", b"off on")
-    for written in dict.fromkeys((lower, lower.upper(), lower.title()))
-    for pair in [written.split()]
-]
-_BOOLEANS = strings(word for pair in _PAIRS for word in pair)
-_PLACE = {word: 2 * i for i, pair in enumerate(_PAIRS) for word in pair}
-
-
-def _put_booleans(column: Column, seeds: Bytes, result: Assembly) -> Integers:
-    """Put a replacement for every value that is a boolean; returns the rows of the others."""
-    form, forms = distinct(heads(column.data, column.start, column.length, LANE))
-    place = np.array([_PLACE.get(word, -1) for word in forms], np.int32)[form]
-    place[column.length != np.array([len(word) for word in forms])[form]] = -1
-    known = np.flatnonzero(place >= 0)
-    result.put(known, _BOOLEANS, place[known] + (seeds[known, 0] & 1).astype(np.int32))
-    return np.flatnonzero((place < 0) & (column.length > 0))
 
 
 _DASHES = (8, 13, 18, 23)

@@ -23,7 +23,8 @@ class Rule(abc.ABC):
     every kind: a column of a dynamically typed database may hold any, and they come with their own
     kind in `Column.kind`. `summary` is a line for a list; the docstring is the documentation, in
     Markdown. `examples` are what it shows. `refuses` says which values it can't mask, in a few
-    words, and is empty where it masks whatever comes.
+    words, and is empty where it masks whatever comes. `by_block`: a replacement depends on the
+    other values of its block of rows, and not on its own value alone.
     """
 
     name: ClassVar[str]
@@ -31,6 +32,7 @@ class Rule(abc.ABC):
     examples: ClassVar[tuple[Example, ...]]
     kinds: ClassVar[frozenset[Kind]]
     refuses: ClassVar[str] = ""
+    by_block: ClassVar[bool] = False
     Options: ClassVar[type[base.Options]] = base.Options
 
     def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:

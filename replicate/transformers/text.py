@@ -6,12 +6,12 @@ values that are not valid UTF-8 that still holds: none of them fails, or passes 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
@@ -85,18 +85,23 @@ _DIGITS = strings(
 )
 
 
+def _is_writable(character: str) -> str:
+    if character == "\0":
+        raise ValueError("not every database takes a NUL")
+    return character
+
+
+Cover = Annotated[str, Field(min_length=1, max_length=1), AfterValidator(_is_writable)]
+"""The option that says what covers a character: one character itself."""
+
+
 class RedactedOptions(base.Options):
     """`character` stands `width` times behind the first three characters of a value."""
 
-    character: str = Field(default="*", min_length=1, max_length=1)
-    width: int = Field(default=10, ge=0, le=1000)
-
-    @field_validator("character")
-    @classmethod
-    def _is_writable(cls, character: str) -> str:
-        if 0xD800 <= ord(character) < 0xE000:
-            raise ValueError("half of a surrogate pair is no character")
-        return character
+    character: Cover = Field(default="*", description="what covers the rest of a value")
+    width: int = Field(
+        default=10, ge=0, le=1000, description="how many of `character` follow, however many hide"
+    )
 
 
 class Redacted(Rule):

@@ -1,6 +1,6 @@
-"""Common names of several cultures, to pick replacements from.
+"""Words to pick replacements from: names of several cultures, of places and of work.
 
-The picks depend on the place of a name in its list: with the same masking key, another list gives
+The picks depend on the place of a word in its list: with the same masking key, another list gives
 another replacement to nearly every value. So a list is never edited once it has been released.
 """
 
@@ -172,3 +172,160 @@ yoko yuki yves zack zara zeke zena zora zuri
 """
 SHORT_NAMES: tuple[str, ...] = tuple(_SHORT_NAMES.split())
 """What a masked e-mail address begins with: 256 names of four letters."""
+
+_OF_WOMEN = """
+Abigail Ada Adela Adele Adriana Agata Agnes Aida Aiko Aisha Akira Alana Alba Alessandra Alexandra
+Alice Alicia Alina Alison Alma Alva Amalia Amanda Amara Amber Amelia Amina Amy Ana Anastasia Angela
+Angelina Anika Anita Anja Ann Anna Annabel Anne Annette Annika Antonia Anya April Arlene Asha
+Astrid Audrey Aurelia Aurora Ava Ayesha Barbara Beata Beatrice Beatriz Bella Benita Bernadette
+Bertha Beth Bettina Bianca Birgit Blanca Bonnie Brenda Bridget Britta Camila Candice Carina Carla
+Carmen Carol Carolina Caroline Cassandra Catalina Catherine Cecilia Celeste Celia Celine Chantal
+Charlotte Cheryl Chiara Chloe Christina Christine Ciara Cindy Claire Clara Claudia Colette
+Constance Cora Cordula Corinna Cornelia Cosima Cristina Cynthia Dafne Dagmar Daisy Daniela Danielle
+Daria Dawn Deborah Delia Denise Diana Dina Dolores Donna Dora Doreen Doris Dorothea Dorothy Edith
+Eileen Elaine Eleanor Elena Eleni Elif Elin Elisa Elisabeth Elise Ella Ellen Elsa Elvira Emilia
+Emily Emma Erica Erika Erin Esmeralda Estelle Esther Eva Evelyn Faith Fatima Felicia Fiona Flora
+Florence Frances Francesca Frida Fumiko Gabriela Gemma Genevieve Georgia Gerda Gina Gisela Giulia
+Gloria Grace Greta Gudrun Hana Hanna Hannah Harriet Hazel Heather Heidi Heike Helen Helena Helene
+Helga Henriette Hilary Hilda Holly Hope Ida Ilona Ilse Imani Ines Inga Ingrid Irene Irina Iris
+Isabel Isabella Isabelle Ivana Ivy Jacqueline Jada Jana Jane Janet Janina Janine Jasmin Jeanette
+Jelena Jennifer Jessica Jill Joanna Jodie Johanna Josephine Joyce Juana Judith Judy Julia Juliana
+Julie Juliette June Justine Karen Karin Karina Karla Katarina Kate Katharina Katherine Kathleen
+Katja Kavita Keiko Kerstin Khadija Kirsten Klara Kristin Laila Lara Larissa Laura Lauren Lea Leah
+Leila Lena Leona Leonie Lidia Lila Lilian Lilly Lina Linda Lisa Livia Liza Lola Lorena Louisa
+Louise Lucia Lucie Lucy Luisa Lydia Lynn Mabel Madeleine Magda Magdalena Mai Manuela Mara Marcela
+Marcia Margaret Margarita Margot Maria Mariam Mariana Marianne Marie Marina Marion Marisa Marjorie
+Marlene Marta Martha Martina Mary Masako Mathilda Maureen Maya Megan Mei Melanie Melissa Mercedes
+Meredith Mia Michaela Michelle Mila Milena Mina Mira Miranda Miriam Moira Mona Monica Monika Muriel
+Myra Nadia Nadine Naomi Natalia Natalie Natasha Nicole Nina Nisha Noelia Nora Noreen Norma Nuria
+Octavia Olga Olive Olivia Ophelia Paloma Pamela Paola Patricia Paula Paulina Pauline Penelope Petra
+Phoebe Pia Pilar Priya Rachel Ramona Raquel Rebecca Regina Renata Renate Rita Roberta Romina Rosa
+Rosalie Rose Rosemary Rosie Roxana Ruth Sabina Sabine Sabrina Sally Salma Samantha Sandra Sara
+Sarah Saskia Selena Selma Serena Shannon Sharon Shirley Sibylle Sigrid Silke Silvia Simona Sofia
+Solange Sonia Sonja Sophia Sophie Stefania Stella Stephanie Sunita Susan Susana Susanne Svea
+Svetlana Sylvia Tamara Tamika Tania Tanya Tara Tatiana Teresa Tessa Thea Theresa Tiffany Tina
+Ulrike Uma Ursula Valentina Valeria Valerie Vanessa Vera Verena Veronica Victoria Viola Violet
+Virginia Vivian Wanda Wendy Winifred Ximena Yasmin Yolanda Yvonne Zahra Zara Zelda Zoe Zofia
+"""
+_OF_BOTH = """
+Alex Andrea Ashley Cameron Camille Chandra Chen Dana Freddie Jaime Jamie Jean Joan Jordan Kay Kelly
+Kim Laurence Leslie Lin Marian Michele Mika Ming Morgan Nicola Nikita Robin Rosario Rowan Sam
+Sascha Sidney Simone Toni Tracy Yuki
+"""
+_women = frozenset(_OF_WOMEN.split())
+_both = frozenset(_OF_BOTH.split())
+WOMENS_NAMES: tuple[str, ...] = tuple(
+    name for name in FIRST_NAMES if name in _women or name in _both
+)
+"""The first names that women have, those that men have as well among them."""
+MENS_NAMES: tuple[str, ...] = tuple(name for name in FIRST_NAMES if name not in _women)
+"""The first names that men have, those that women have as well among them."""
+
+_STREETS = """
+Abbey Acorn Alder Almond Amber Anchor Apple Arbour Ash Aspen Badger Bakers Barley Basin Beacon
+Beech Bell Birch Blackbird Bluebell Boundary Bramble Brewery Briar Bridge Brook Canal Candle
+Carpenters Castle Cedar Chapel Cherry Chestnut Church Clay Cliff Clover College Coopers Copper
+Coral Corn Cottage Crane Creek Crescent Crown Cypress Dairy Dale Deer Dock Dove Eagle East Elder
+Elm Falcon Farm Fern Ferry Field Fir Flint Forest Forge Foundry Fountain Fox Garden Gate Glade
+Glass Granary Grange Granite Grove Gull Harbour Harvest Hawthorn Hazel Heath Heather Hedge Heron
+High Hill Holly Hop Ivy Jasmine Juniper Kiln King Kingfisher Lake Larch Lark Laurel Lavender Lily
+Lime Linden Long Maple Market Marsh Mason Meadow Mill Mint Mulberry Myrtle Nettle New North
+Nutmeg Oak Olive Orchard Otter Palm Park Pearl Pebble Pine Plum Pond Poplar Potters Primrose
+Quarry Quay Queen Raven Reed Ridge River Robin Rose Rowan Saddlers Saffron Sage Sand School
+Shepherds Silver Slate South Spring Spruce Station Stone Stream Summer Sun Swallow Swan Sycamore
+Tailors Tanner Thistle Thorn Tower Valley Vine Violet Walnut Water Weavers Well West Wharf Wheat
+Willow Windmill Winter Wood Wren Yew
+"""
+_WAYS = "Avenue Close Court Crescent Drive Gardens Grove Lane Place Road Row Square Street Walk Way"
+STREETS: tuple[str, ...] = tuple(
+    f"{name} {way}" for name in _STREETS.split() for way in _WAYS.split() if name != way
+)
+"""Streets, without a number."""
+
+_TOWN_BEGINS = """
+Al Ash Barn Bel Birch Black Brad Bram Brent Brook Burn Carl Chal Clay Cold Crow Dal Den Dun East
+Elm Fair Farn Fen Fox Glen Gold Green Hal Ham Hart Hazel High Hol Kel Kirk Lang Leigh Lin Long Mal
+Mar May Mel Mid Mill Mor New Nor Oak Old Orm Over Pem Pen Pres Quarn Ral Red Rock Roth Row Sal Sand
+Sea Sel Shel Silver Stan Stock Sun Sut Swan Thorn Tin Upper Wal War Wel West Whit Wil Win Wood Wy
+"""
+_TOWN_ENDS = """
+beck borough bourne bridge burn bury by cliffe combe cott dale den field ford grove ham haven holme
+hurst ington leigh ley low mere minster mouth port ridge shaw side stead stoke thorpe ton well wick
+wood worth
+"""
+TOWNS: tuple[str, ...] = tuple(
+    begin + end
+    for begin in _TOWN_BEGINS.split()
+    for end in _TOWN_ENDS.split()
+    # Neither one word twice, as in Woodwood, nor one letter on both sides of the seam.
+    if begin.lower() != end and begin[-1] != end[0]
+)
+"""Towns put together of two syllables; some of them happen to be one."""
+
+
+def _entries(text: str) -> list[str]:
+    """What the ends of lines and semicolons separate."""
+    return [entry.strip() for line in text.strip().splitlines() for entry in line.split(";")]
+
+
+_STATES = """
+AL Alabama; AK Alaska; AZ Arizona; AR Arkansas; CA California; CO Colorado; CT Connecticut
+DE Delaware; FL Florida; GA Georgia; HI Hawaii; ID Idaho; IL Illinois; IN Indiana; IA Iowa
+KS Kansas; KY Kentucky; LA Louisiana; ME Maine; MD Maryland; MA Massachusetts; MI Michigan
+MN Minnesota; MS Mississippi; MO Missouri; MT Montana; NE Nebraska; NV Nevada; NH New Hampshire
+NJ New Jersey; NM New Mexico; NY New York; NC North Carolina; ND North Dakota; OH Ohio; OK Oklahoma
+OR Oregon; PA Pennsylvania; RI Rhode Island; SC South Carolina; SD South Dakota; TN Tennessee
+TX Texas; UT Utah; VT Vermont; VA Virginia; WA Washington; WV West Virginia; WI Wisconsin
+WY Wyoming
+"""
+STATES: tuple[tuple[str, str], ...] = tuple((entry[:2], entry[3:]) for entry in _entries(_STATES))
+"""The codes and the names of the states of the USA."""
+
+_TRADES = """
+Analytics Bakeries Brewing Builders Catering Chemicals Consulting Design Electronics Energy
+Engineering Farms Finance Foods Freight Furniture Glass Health Hotels Insurance Interiors
+Laboratories Logistics Machinery Marine Media Metals Motors Optics Packaging Paper Pharma Plastics
+Printing Publishing Research Robotics Security Shipping Software Steel Studios Supplies Systems
+Technologies Textiles Timber Tools Transport Travel
+"""
+COMPANY_ENDS: tuple[str, ...] = tuple(
+    f" {end}"
+    for end in (
+        *_TRADES.split(),
+        *(f"{trade} {form}" for trade in _TRADES.split() for form in ("Ltd", "Inc", "Group")),
+        *("& Co", "& Partners", "& Sons", "& Daughters", "Brothers", "Holdings", "Associates"),
+    )
+)
+"""What stands behind a name to make it a company's."""
+
+_JOBS = """
+Actor; Animal Keeper; Archaeologist; Baker; Barber; Bartender; Beekeeper; Bookbinder; Bookseller
+Botanist; Brewer; Bricklayer; Bus Driver; Butcher; Cabinet Maker; Carpenter; Cashier; Chimney Sweep
+Choreographer; Cleaner; Clockmaker; Composer; Concierge; Conductor; Cook; Courier; Crane Operator
+Dancer; Dental Hygienist; Dentist; Dietitian; Diver; Ecologist; Electrician; Farmer; Film Director
+Firefighter; Fisher; Fitness Trainer; Flight Attendant; Florist; Forester; Gardener; Geographer
+Glazier; Goldsmith; Hairdresser; Historian; Hotel Porter; House Painter; Interpreter; Jeweller
+Joiner; Journalist; Judge; Landscape Gardener; Lecturer; Librarian; Lifeguard; Locksmith
+Machine Operator; Mathematician; Mechanic; Meteorologist; Midwife; Miller; Miner; Musician; Notary
+Novelist; Nursery Teacher; Optician; Paramedic; Park Ranger; Pastry Chef; Pharmacist; Photographer
+Physician; Physiotherapist; Pilot; Plasterer; Plumber; Police Officer; Postal Worker; Potter
+Primary School Teacher; Printer; Psychologist; Radiographer; Real Estate Agent; Receptionist
+Roofer; Sailor; Sculptor; Seamstress; Security Guard; Ship Captain; Shoemaker; Social Worker
+Sound Engineer; Stonemason; Surgeon; Surveyor; Tailor; Tax Adviser; Taxi Driver; Tour Guide
+Train Driver; Translator; Travel Agent; Truck Driver; Upholsterer; Veterinarian; Violin Maker
+Waiter; Warehouse Worker; Watchmaker; Weaver; Welder; Window Cleaner; Winemaker; Zoologist
+"""
+_RANKED_JOBS = """
+Accountant; Account Manager; Actuary; Administrator; Analyst; Architect; Auditor; Biologist; Buyer
+Chemist; Civil Engineer; Consultant; Copywriter; Data Engineer; Data Scientist; Designer; Developer
+Economist; Editor; Electrical Engineer; Engineer; Financial Analyst; Geologist; Graphic Designer
+HR Manager; Inspector; Laboratory Technician; Lawyer; Marketing Manager; Mechanical Engineer; Nurse
+Office Manager; Paralegal; Physicist; Planner; Product Manager; Programmer; Project Manager
+Purchasing Manager; Quality Manager; Recruiter; Researcher; Sales Manager; Scientist
+Security Engineer; Software Engineer; Statistician; Support Engineer; Systems Engineer; Technician
+Test Engineer; Trainer; Underwriter; Web Developer
+"""
+JOBS: tuple[str, ...] = (
+    *_entries(_JOBS),
+    *(rank + job for rank in ("", "Junior ", "Senior ", "Lead ") for job in _entries(_RANKED_JOBS)),
+)

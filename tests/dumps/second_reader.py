@@ -184,7 +184,8 @@ class SecondReader:
             need(0 <= chunk["number"] <= LIMITS["number"], "number")
             need(0 <= chunk["plain_size"] <= LIMITS["text"], "size")
         sections = [chunk["section"] for chunk in chunks]
-        need(sections == sorted(sections, key=["pre-data", "data", "post-data"].index), "order")
+        order = ["pre-data", "data", "leak-filter", "post-data"]
+        need(sections == sorted(sections, key=order.index), "order")
         need(sections.count("post-data") == 1, "end")
         need(len({chunk["number"] for chunk in chunks}) == len(chunks), "numbers")
         need(rows == [table["rows"] for table in tables], "rows")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError
-from replicate.rows import engine, join, lines
+from replicate.rows import engine, join, lines, values
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, NULL, Column, Kind, Replacement
 from replicate.rows.engine import Mask, Masker
@@ -181,7 +181,7 @@ def test_tiles_and_long_values_change_nothing(
     masks: dict[int, tuple[Kind, Scalar]] = dict.fromkeys(masked, (Kind.TEXT, nasty))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "_TILE", size)
-        patch.setattr(engine, "_LONG", size)
+        patch.setattr(values, "_LONG", size)
         assert masker(columns, masks).mask(text) == reference(text, masks)
 
 

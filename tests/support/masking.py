@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,11 +19,15 @@ OTHER = keyed_draw(bytes(32))
 RANDOM = random_draw()
 OPTIONS: dict[str, dict[str, Any]] = {
     cls.name: dict(cls.examples[0].options) for cls in all_transformers() if cls.examples[0].options
-} | {"fixed": {"value": "1"}}
+} | {"fixed": {"value": "1"}, "choice": {"values": list(range(1, 101))}}
+OPTIONS |= {"shuffle": {"least": 1}}
 """Options to make those with that can't be made without, or are better shown with some."""
 
 
 KEYLESS = {"transient", "null", "fixed", "keep-first-char", "redacted"}
+KEYLESS |= {"custom-wasm", "custom-command"}
+KEYLESS |= {"date-truncate", "number-round"}
+KEYLESS |= {"partial-mask", "truncate", "regex-replace", "json-set"}
 """Those whose replacements no key decides."""
 
 
@@ -45,6 +50,7 @@ def column_for(made: Transformer, values: Sequence[bytes | None], kind: Kind) ->
 def apply(
     name: str,
     values: Sequence[bytes | None],
+    /,
     kind: Kind = Kind.TEXT,
     draw: Any = KEYED,
     *,
@@ -104,6 +110,11 @@ DATES = st.one_of(
     st.integers(-(2**62), 2**62).map(lambda number: b"%d" % number),
     st.floats(0, 1e12).map(lambda number: b"%.3f" % number),
 )
+AMOUNTS = st.one_of(
+    INTEGERS,
+    st.decimals(-(10**15), 10**15, places=3).map(lambda d: str(d).encode()),
+    st.sampled_from([b"0", b"-0.00", b"007", b".5", b"NaN", b"-inf", b"2.5e-07", b"1.5E+12"]),
+)
 BY_KIND = {
     Kind.TEXT: TEXTS,
     Kind.ANY: st.one_of(TEXTS, NUMERICS),
@@ -124,4 +135,29 @@ BY_KIND = {
     Kind.OTHER: TEXTS,
 }
 VALUES: dict[str, st.SearchStrategy[bytes]] = {"random-date": DATES}
+VALUES["format-preserving"] = INTEGERS
+VALUES |= {
+    "date-shift": DATES.filter(lambda value: value[2:3] != b":"),
+    "date-noise": DATES,
+    "date-truncate": DATES,
+    "number-noise": AMOUNTS,
+    "number-round": AMOUNTS,
+    "boolean": st.sampled_from([b"0", b"1", b"true", b"F", b"No"]),
+}
+VALUES |= dict.fromkeys(
+    ["custom-python", "custom-wasm", "custom-command"],
+    st.text(st.characters(codec="utf-8"), max_size=40).map(str.encode),
+)
+VALUES["regex-replace"] = st.text(st.characters(codec="utf-8"), max_size=40).map(
+    lambda text: f"{text}12345".encode()
+)
+VALUES["json-set"] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+).map(lambda value: json.dumps(value).replace("Infinity", "0").encode())
 """What those take that refuse some values."""
+SAMPLES: dict[str, list[bytes]] = {
+    "number-noise": [b"%d" % (10_000 + i) for i in range(28)],
+}
+"""28 values for those that refuse dates."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replicate.errors import UsageError
 from replicate.rows.column import Kind
-from replicate.transformers.vocabularies import FIRST_NAMES, LAST_NAMES, SHORT_NAMES
-from tests.support.masking import (
-    RANDOM,
-    apply,
-    one,
+from replicate.transformers.base import Target
+from replicate.transformers.vocabularies import (
+    COMPANY_ENDS,
+    FIRST_NAMES,
+    JOBS,
+    LAST_NAMES,
+    MENS_NAMES,
+    SHORT_NAMES,
+    WOMENS_NAMES,
 )
+from tests.support.masking import OTHER, RANDOM, TEXTS, apply, one
 
 # Names
 
@@ -33,6 +41,140 @@ def test_vocabularies_are_names_and_nothing_twice() -> None:
     for names in (FIRST_NAMES, LAST_NAMES, SHORT_NAMES):
         assert len(set(names)) == len(names)
         assert all(name.isascii() and name.isalpha() for name in names)
+
+
+def texts(name: str, rows: int = 5000, most: int | None = None, **options: Any) -> list[str]:
+    """What becomes of so many values in a column of `most` characters."""
+    values: list[bytes | None] = [b"value %d" % i for i in range(rows)]
+    target = Target(Kind.TEXT, max_chars=most)
+    return [(new or b"").decode() for new in apply(name, values, target=target, **options)]
+
+
+def test_women_and_men_have_names_of_their_own_and_some_in_common() -> None:
+    assert set(WOMENS_NAMES) | set(MENS_NAMES) == set(FIRST_NAMES)
+    assert {"Alice", "Maria", "Keiko", "Zoe"} <= set(WOMENS_NAMES) - set(MENS_NAMES)
+    assert {"Robert", "Mohamed", "Kenji", "Uwe"} <= set(MENS_NAMES) - set(WOMENS_NAMES)
+    assert {"Kim", "Andrea", "Robin"} <= set(WOMENS_NAMES) & set(MENS_NAMES)
+    assert set(texts("first-name", gender="female", rows=20_000)) == set(WOMENS_NAMES)
+    assert set(texts("first-name", gender="male", rows=20_000)) == set(MENS_NAMES)
+
+
+@pytest.mark.parametrize("gender", ["any", "female", "male"])
+def test_a_full_name_is_a_first_and_a_last_name(gender: str) -> None:
+    pairs = [name.split(" ") for name in texts("full-name", rows=50_000, gender=gender)]
+    known = {"any": FIRST_NAMES, "female": WOMENS_NAMES, "male": MENS_NAMES}[gender]
+    assert {first for first, _ in pairs} == set(known)
+    assert {last for _, last in pairs} == set(LAST_NAMES)
+    # The two are drawn apart: more come together than either list has.
+    assert len({tuple(pair) for pair in pairs}) > 40_000
+
+
+def test_the_last_name_may_come_first() -> None:
+    for name, turned in zip(texts("full-name"), texts("full-name", form="last-first"), strict=True):
+        first, last = name.split(" ")
+        assert turned == f"{last}, {first}"
+
+
+@pytest.mark.parametrize("form", ["first-last", "last-first"])
+def test_a_full_name_is_shortened_to_what_the_column_takes(form: str) -> None:
+    whole = texts("full-name", form=form)
+    short = texts("full-name", form=form, most=12)
+    seen = set()
+    for full, cut in zip(whole, short, strict=True):
+        if len(full) <= 12 and cut == full:
+            seen.add("whole")
+        elif "." in cut:
+            seen.add("initial")
+            initial, last = cut.split(". ") if form == "first-last" else cut.split(", ")[::-1]
+            assert len(initial.rstrip(".")) == 1
+            assert last in LAST_NAMES
+        else:
+            seen.add("last name alone" if cut in LAST_NAMES else "another")
+    assert {"whole", "initial", "last name alone"} <= seen
+    assert max(map(len, short)) == 12
+
+
+def test_a_company_is_a_name_and_what_it_does() -> None:
+    companies = texts("company", rows=20_000)
+    ends = set()
+    for company in companies:
+        name, _, end = company.partition(" ")
+        assert name in LAST_NAMES
+        ends.add(" " + end)
+    assert ends == set(COMPANY_ENDS)
+    assert len(set(companies)) > 15_000
+    short = texts("company", most=10)
+    assert any(company in LAST_NAMES for company in short)
+    assert any(" " in company for company in short)
+
+
+def test_jobs_are_titles() -> None:
+    assert set(texts("job")) == set(JOBS)
+    assert len(JOBS) == len(set(JOBS)) > 300
+    assert {"Baker", "Lead Nurse"} <= set(JOBS)
+
+
+PEOPLE = ["first-name", "last-name", "full-name", "company", "job"]
+
+
+@pytest.mark.parametrize("form", ["first-last", "last-first"])
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [("first-name", 3), ("last-name", 2), ("full-name", 2), ("company", 2), ("job", 4)],
+)
+def test_what_is_made_fits_or_is_refused_beforehand(name: str, least: int, form: str) -> None:
+    options: dict[str, Any] = {"form": form} if name == "full-name" else {}
+    for most in range(least, 31):
+        assert all(0 < len(text) <= most for text in texts(name, rows=500, most=most, **options))
+    with pytest.raises(UsageError, match=f"{least - 1} characters") as caught:
+        texts(name, most=least - 1, **options)
+    assert "random" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_every_value_is_masked_and_none_decides_the_length(name: str) -> None:
+    values: list[bytes | None] = [b"x", "ß".encode(), b"\\N", b"a\tb\nc", b"\0", b"\xff\xfe", b" "]
+    values += [b"y" * 1_000_000, "\U0001f600".encode() * 250_000, None, b""]
+    made = apply(name, values)
+    assert made[-2:] == [None, b""]
+    assert all(re.fullmatch(rb"[A-Za-z &]{2,40}", text or b"") for text in made[:-2])
+    assert len(set(made)) > 6
+    assert apply(name, values) == made != apply(name, values, draw=OTHER)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(TEXTS, st.none()), max_size=8), st.integers(4, 40))
+def test_neither_neighbours_nor_other_values_matter(
+    name: str, values: list[bytes | None], most: int
+) -> None:
+    target = Target(Kind.TEXT, max_chars=most)
+    made = apply(name, values, target=target)
+    assert made == [apply(name, [value], target=target)[0] for value in values]
+    for value, new in zip(values, made, strict=True):
+        assert new == value if not value else 0 < len(new or b"") <= most
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_no_replacement_is_much_more_frequent_than_others(name: str) -> None:
+    count = Counter(texts(name, rows=100_000))
+    assert max(count.values()) < 2.5 * max(100_000 / len(count), 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("first-name", {"gender": "female"}, "Judy"),
+        ("full-name", {}, "Joel Arslan"),
+        ("full-name", {"form": "last-first", "gender": "male"}, "Arslan, Jochen"),
+        ("company", {}, "Larsson Electronics"),
+        ("job", {}, "Sales Manager"),
+    ],
+)
+def test_replacements_stay_those_of_every_version(
+    name: str, options: dict[str, Any], expected: str
+) -> None:
+    assert one(name, b"Jane Roe", **options).decode() == expected
 
 
 # E-mail addresses

@@ -37,6 +37,8 @@ def test_each_can_be_made_for_its_kinds_and_no_other(cls: Any) -> None:
         options = dict(cls.examples[0].options)
         if cls.name == "fixed":
             options = {"value": values.get(kind, "x")}
+        elif cls.name == "choice":
+            options = {"values": [values.get(kind, "x")]}
         target = target_of(cls.name, kind)
         if kind in cls.kinds:
             made = build(cls.name, options, target=target, draw=random_draw())
@@ -68,7 +70,7 @@ def test_an_unknown_name_gets_the_nearest_one(name: str, hint: str) -> None:
         ("redacted", {"character": "ab"}, "option character", "its options: character, width"),
         ("redacted", {"character": ""}, "option character", "its options:"),
         ("redacted", {"character": "\ud800"}, "option character", "its options:"),
-        ("first-name", {"locale": "de"}, "first-name has no option locale", "it takes no options"),
+        ("null", {"locale": "de"}, "null has no option locale", "it takes no options"),
         ("fixed", {}, "fixed needs the option value", "its options: value"),
         ("fixed", {"value": None}, "option value of the transformer fixed", "its options:"),
         ("email", {"domain": "no domain"}, "option domain", "its options:"),

@@ -1,4 +1,4 @@
-"""Transformers that keep the beginning of a value, and constants."""
+"""Transformers that keep a part of a value, and constants."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
+from replicate.rows.arrays import indexes
+from replicate.rows.column import Column, Kind
+from replicate.transformers.base import Target
+from replicate.transformers.registry import build
 from tests.support.masking import (
+    KEYED,
+    TEXTS,
     apply,
     one,
 )
@@ -147,3 +154,136 @@ def test_a_fixed_value_that_fits(kind: Kind, value: Any, written: bytes | None) 
 def test_a_fixed_value_that_does_not_fit(kind: Kind, value: Any) -> None:
     with pytest.raises(UsageError, match="value of fixed has to be"):
         apply("fixed", [b"x"], kind, value=value)
+
+
+# Partial masks
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "expected"),
+    [
+        ("4929123456789015", {}, "************9015"),
+        ("Zoë Müllerin", {}, "********erin"),
+        ("abcdefgh", {}, "****efgh"),
+        ("abcdefg", {}, "*******"),
+        ("a", {}, "*"),
+        ("日本語のテキストです", {"keep_first": 1, "keep_last": 2}, "日*******です"),
+        ("日本語の", {"keep_first": 1, "keep_last": 1}, "日**の"),
+        ("日本語", {"keep_first": 1, "keep_last": 1}, "***"),
+        ("jane.roe@mail.test", {"keep_first": 2, "keep_last": 5, "width": 3}, "ja***.test"),
+        ("jane", {"keep_first": 2, "width": 3}, "***"),
+        ("jane", {"keep_last": 0}, "****"),
+        ("jane", {"keep_first": 2, "keep_last": 0, "character": "█"}, "ja██"),
+        ("jané", {"keep_first": 2, "keep_last": 0, "character": "x"}, "jaxx"),
+        ("x" * 5000, {"keep_last": 2}, "*" * 4998 + "xx"),
+        ("tab\tand\\line\n", {"keep_first": 4, "keep_last": 1}, "tab\t********\n"),
+    ],
+)
+def test_partial_mask(value: str, options: dict[str, Any], expected: str) -> None:
+    options = options or {"keep_last": 4}
+    cover = options.get("character", "*") * options.get("width", 3)
+    short = None if "width" in options else cover[:1]
+    for beside in (b"b", "ü".encode(), b"\xff"):
+        values = [beside, None, value.encode(), b""]
+        outcome = apply("partial-mask", values, **options)
+        assert outcome == [(short or cover).encode(), None, expected.encode(), b""]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.one_of(TEXTS, st.none()), min_size=1, max_size=10),
+    st.integers(0, 4),
+    st.integers(0, 4),
+)
+def test_at_least_half_of_a_value_is_covered(
+    values: list[bytes | None], first: int, last: int
+) -> None:
+    outcome = apply("partial-mask", values, keep_first=first, keep_last=last)
+    for value, new in zip(values, outcome, strict=True):
+        if not value:
+            assert new == value
+            continue
+        covered = (new or b"").decode()
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            assert set(covered) == {"*"}
+            continue
+        assert len(covered) == len(text)
+        hidden = len(text) - first - last
+        if hidden >= first + last:
+            end = len(text) - last
+            assert covered == text[:first] + "*" * hidden + text[end:]
+        else:
+            assert set(covered) == {"*"}
+
+
+def test_a_partial_mask_fits_the_column() -> None:
+    target = Target(Kind.TEXT, max_chars=10)
+    assert one("partial-mask", b"0123456789", target=target, keep_last=4) == b"******6789"
+    assert one("partial-mask", b"0123456789", target=target, keep_last=4, width=6) == (
+        b"******6789"
+    )
+    with pytest.raises(UsageError, match="up to 11 characters, more than the 10") as caught:
+        one("partial-mask", b"0123456789", target=target, keep_last=4, width=7)
+    assert "width" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["partial-mask", "redacted"])
+@pytest.mark.parametrize("character", ["", "ab", "\ud800", "\0"])
+def test_what_covers_is_one_character(name: str, character: str) -> None:
+    with pytest.raises(UsageError, match="option character"):
+        one(name, b"secret", character=character)
+
+
+# Truncated values
+
+
+@pytest.mark.parametrize(
+    ("value", "length", "expected"),
+    [
+        (b"SW1A 2AA", 4, b"SW1A"),
+        (b"SW1A", 4, b"SW1A"),
+        (b"SW", 4, b"SW"),
+        ("Zoë Müller".encode(), 6, "Zoë Mü".encode()),
+        ("日本語".encode(), 2, "日本".encode()),
+        ("😀😀".encode(), 1, "😀".encode()),
+        (b"a\xffbcd", 3, "a\ufffdb".encode()),
+        (b"x" * 5000, 4500, b"x" * 4500),
+    ],
+)
+def test_truncate(value: bytes, length: int, expected: bytes) -> None:
+    for beside in (b"b", "ü".encode(), b"\xff"):
+        new = apply("truncate", [beside, None, value, b""], length=length)
+        assert new[1:] == [None, expected, b""]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.one_of(TEXTS, st.none()), min_size=1, max_size=10), st.integers(1, 30))
+def test_no_character_is_cut_in_two(values: list[bytes | None], length: int) -> None:
+    for value, new in zip(values, apply("truncate", values, length=length), strict=True):
+        expected = value and value.decode(errors="replace")[:length].encode()
+        assert new == expected
+
+
+def test_a_truncated_value_fits_the_column() -> None:
+    target = Target(Kind.TEXT, max_chars=3)
+    assert one("truncate", "äöüß".encode(), target=target, length=9) == "äöü".encode()
+
+
+def test_a_truncated_blob_stays_one() -> None:
+    made = build("truncate", {"length": 3}, target=Target(Kind.ANY), draw=KEYED)
+    answer = made.transform(Column.of([b"\xff\xc3\xa4\x80", b"\0"], Kind.BINARY))
+    assert answer.binary
+    assert answer.pool.take(indexes(answer.index)).to_pylist() == [b"\xff\xc3\xa4", b"\0"]
+
+
+def test_values_of_a_megabyte() -> None:
+    text = ("ä" + "b" * 9) * 100_000
+    values = [text.encode(), b"c" * 1_000_000]
+    assert apply("truncate", values, length=500_001) == [
+        text[:500_001].encode(),
+        b"c" * 500_001,
+    ]
+    covered = apply("partial-mask", values, keep_first=1)
+    assert covered == ["ä".encode() + b"*" * 999_995 + b"bbbb", b"c" + b"*" * 999_995 + b"cccc"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from replicate.rows.column import Kind
 
@@ -18,28 +18,62 @@ class Domain:
 
 
 @dataclass(frozen=True, slots=True)
+class Traits:
+    """What a column's type says of its values; of an array, `element` is set, and the rest is about
+    the elements. The fields are those of `ColumnInfo`.
+    """
+
+    kind: Kind
+    max_chars: int | None = None
+    bits: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+    element: Kind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Types:
-    """The types of a database that have no oid of their own in every one; keys are oids."""
+    """The types of a database that have no oid of their own in every one; keys are oids.
+
+    `enums` holds their labels in order, `elements` the types of what arrays hold.
+    """
 
     domains: Mapping[int, Domain]
     citext: frozenset[int]
+    enums: Mapping[int, tuple[str, ...]]
+    elements: Mapping[int, int]
 
-    def kind_of(self, oid: int) -> Kind:
-        """Of a type that only its own input takes, such as an array or an enum: `Kind.OTHER`."""
-        base = self._chain(oid)[-1]
-        return Kind.TEXT if base in self.citext else _KINDS.get(base, Kind.OTHER)
+    def traits(self, oid: int, modifier: int) -> Traits:
+        """What a column of that type and modifier holds.
+
+        A type that only its own input takes, such as a composite one, is of `Kind.OTHER`.
+        """
+        chain = self._chain(oid)
+        if len(chain) > 1:
+            modifier = self.domains[chain[-2]].modifier
+        base = chain[-1]
+        if base in self.elements and base not in _KINDS:
+            # A domain over an array keeps its modifier; the elements' own domain may add another.
+            inner = self.traits(self.elements[base], modifier)
+            if inner.element is None and inner.kind is not Kind.OTHER:
+                return replace(inner, kind=Kind.ARRAY, element=inner.kind)
+            return Traits(Kind.OTHER)
+        if base in self.enums:
+            return Traits(Kind.ENUM, labels=self.enums[base])
+        kind = Kind.TEXT if base in self.citext else _KINDS.get(base, Kind.OTHER)
+        # A modifier counts four bytes of a header that is long gone.
+        limited = modifier > 4
+        if base in _LIMITED and limited:
+            return Traits(kind, max_chars=modifier - 4)
+        if base == _NUMERIC and limited:
+            precision, scale = modifier - 4 >> 16 & 0xFFFF, modifier - 4 & 0x7FF
+            return Traits(kind, precision=precision, scale=(scale ^ 1024) - 1024)
+        return Traits(kind, bits=_BITS.get(base))
 
     def refuses_null(self, oid: int) -> bool:
         """Whether it is a domain that takes no NULL, or is over one."""
         return any(self.domains[each].not_null for each in self._chain(oid)[:-1])
-
-    def max_chars(self, oid: int, modifier: int) -> int | None:
-        """How many characters a value may have: of char(n) and varchar(n), and domains of them."""
-        chain = self._chain(oid)
-        if len(chain) > 1:
-            modifier = self.domains[chain[-2]].modifier
-        # The modifier counts four bytes of a header that is long gone.
-        return modifier - 4 if chain[-1] in _LIMITED and modifier > 4 else None
 
     def _chain(self, oid: int) -> list[int]:
         chain = [oid]
@@ -49,9 +83,12 @@ class Types:
 
 
 _LIMITED = (1042, 1043)
+_NUMERIC = 1700
+_BITS = {20: 64, 21: 16, 23: 32}
 
 # Oids of pg_type.dat, which are the same in all versions. What is not here is meant not to be:
-# money, whose text is no number, and "char", which cuts text off without a word.
+# money, whose text is no number, "char", which cuts text off without a word, and cidr, whose bits
+# behind the mask have to be zero.
 _KINDS = {
     16: Kind.BOOLEAN,
     17: Kind.BINARY,
@@ -71,6 +108,9 @@ _KINDS = {
     1114: Kind.TIMESTAMP,
     1184: Kind.TIMESTAMP,  # with time zone
     1266: Kind.TIME,  # with time zone
+    869: Kind.INET,
+    774: Kind.MACADDR,  # macaddr8
+    829: Kind.MACADDR,
     1700: Kind.NUMERIC,
     2950: Kind.UUID,
     3802: Kind.JSON,  # jsonb

@@ -6,6 +6,7 @@ extension, unless it marked them as its configuration.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,8 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples::float8, c.relp
 
 _COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
-    a.attnotnull, a.attgenerated <> '', a.attlen, a.atttypmod
+    a.attnotnull, a.attgenerated <> '', coalesce(col_description(a.attrelid, a.attnum), ''),
+    a.attlen, a.atttypmod
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f')
 ORDER BY a.attrelid, a.attnum
@@ -58,6 +60,22 @@ _TYPES = """
 SELECT oid, typbasetype, typtypmod, typnotnull, typtype = 'd' FROM pg_type
 WHERE typtype = 'd' OR typtype = 'b' AND typname = 'citext'
 """
+_ENUMS = "SELECT enumtypid, enumlabel FROM pg_enum ORDER BY enumtypid, enumsortorder"
+# Of a true array the element's type names it in return.
+_ELEMENTS = """
+SELECT a.oid, a.typelem FROM pg_type a JOIN pg_type e ON e.oid = a.typelem AND e.typarray = a.oid
+WHERE e.typdelim = ','
+"""
+# A constraint on one column that lists what it takes. What the list holds, only its text can tell.
+_LISTS = """
+SELECT conrelid, conkey[1], pg_get_expr(conbin, conrelid) FROM pg_constraint
+WHERE contype = 'c' AND conrelid <> 0 AND array_length(conkey, 1) = 1
+"""
+_LIST = re.compile(
+    r"\(+[^'\[\]]+ = ANY \(+ARRAY\[((?:'(?:[^']|'')*'::[a-z ]+(?:, )?)+)\]\)*"
+    r"(?:::(?:text|character varying)\[\])?\)*"
+)
+_LABEL = re.compile(r"'((?:[^']|'')*)'::")
 _UNIQUE = """
 FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND i.indrelid >= 16384
 """
@@ -178,7 +196,14 @@ class _Reader:
         self._types = Types(
             {oid: Domain(*about) for oid, *about, is_domain in types if is_domain},
             frozenset(oid for oid, *_, is_domain in types if not is_domain),
+            {oid: tuple(label for _, label in rows) for oid, rows in self._grouped(_ENUMS).items()},
+            dict(connection.execute(_ELEMENTS.encode()).fetchall()),
         )
+        self._lists = {
+            (oid, number): labels
+            for oid, number, text in connection.execute(_LISTS.encode())
+            if (labels := _listed(text))
+        }
 
     def _grouped(self, query: str, *, by: int = 0) -> defaultdict[int, list[tuple[Any, ...]]]:
         groups: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
@@ -248,20 +273,28 @@ class _Reader:
             for each in (oid, *ancestors)
             for _, number in self._partition_keys.get(each, ())
         }
-        return tuple(
-            ColumnInfo(
-                name,
-                declared,
-                self._types.kind_of(type_oid),
-                nullable=not not_null and not self._types.refuses_null(type_oid),
-                generated=generated,
-                fixed=_PARTITION_KEY if name in deciding else "",
-                max_chars=self._types.max_chars(type_oid, modifier),
+        infos = []
+        for row in self._columns[oid]:
+            _, number, name, type_oid, declared, not_null, generated, comment, _, modifier = row
+            traits = self._types.traits(type_oid, modifier)
+            infos.append(
+                ColumnInfo(
+                    name,
+                    declared,
+                    traits.kind,
+                    nullable=not not_null and not self._types.refuses_null(type_oid),
+                    generated=generated,
+                    fixed=_PARTITION_KEY if name in deciding else "",
+                    max_chars=traits.max_chars,
+                    bits=traits.bits,
+                    precision=traits.precision,
+                    scale=traits.scale,
+                    labels=traits.labels or self._lists.get((oid, number), ()),
+                    element=traits.element,
+                    comment=comment,
+                )
             )
-            for _, _, name, type_oid, declared, not_null, generated, _, modifier in self._columns[
-                oid
-            ]
-        )
+        return tuple(infos)
 
     def _key_columns(self, oid: int, index: int, numbers: str, count: int) -> tuple[str, ...]:
         """The columns of a unique index. `numbers` are its parts, 0 for an expression; those behind
@@ -300,5 +333,13 @@ class _Reader:
         """As the planner does: as dense as it was when last counted, or as the types let it be."""
         if row.pages_then > 0 and row.tuples >= 0:
             return round(row.tuples / row.pages_then * pages)
-        width = sum(size if size > 0 else _WIDTH for *_, size in self._columns[row.oid])
+        width = sum(size if size > 0 else _WIDTH for *_, size, _ in self._columns[row.oid])
         return pages * self._block // (width + _ROW_OVERHEAD)
+
+
+def _listed(expression: str) -> tuple[str, ...]:
+    """The labels of a constraint such as ``(state = ANY (ARRAY['new'::text, 'old'::text]))``."""
+    match = _LIST.fullmatch(expression)
+    if match is None:
+        return ()
+    return tuple(label.replace("''", "'") for label in _LABEL.findall(match[1]))

@@ -94,8 +94,8 @@ def test_a_rich_database(rich: Schema) -> None:
         ("twice", "integer", Kind.INTEGER, True, True),
         ("age", "public.positive", Kind.INTEGER, False, False),
         ("older", "public.narrower", Kind.INTEGER, False, False),
-        ("tags", "public.words", Kind.OTHER, True, False),
-        ("mood", "public.mood", Kind.OTHER, True, False),
+        ("tags", "public.words", Kind.ARRAY, True, False),
+        ("mood", "public.mood", Kind.ENUM, True, False),
         ("price", "money", Kind.OTHER, True, False),
         ("code", '"char"', Kind.OTHER, True, False),
     ]
@@ -244,3 +244,65 @@ def test_many_tables_take_few_queries(any_server: Server, any_database: str) -> 
         assert len(snapshot.schema().tables) == 300
         assert all(len(snapshot.slices(t, 1 << 20)) == 1 for t in snapshot.schema().tables)
         assert len(queries) < 15
+
+
+def test_what_types_and_constraints_say_of_values(server: Server, database: str) -> None:
+    server.run(
+        database,
+        """
+        CREATE TYPE mood AS ENUM ('sad', 'it''s', 'glad');
+        CREATE DOMAIN code AS varchar(5);
+        CREATE DOMAIN codes AS code[];
+        CREATE TYPE pair AS (a int, b int);
+        CREATE TABLE t (
+            small smallint, big bigint,
+            price numeric(10, 2), rough numeric, hundreds numeric(4, -2),
+            mood mood, moods mood[], code code, codes codes, names varchar(7)[][], pairs pair[],
+            boxes box[], host inet, net cidr, mac macaddr8, hosts inet[],
+            state text CHECK (state IN ('new', 'it''s (b)')),
+            level varchar(9) CHECK (level IN ('low', 'high')),
+            "Odd, ]" text CHECK ("Odd, ]" IN ('x', 'y')),
+            loose text CHECK (loose IN ('a', 'b') OR length(loose) > 9)
+        );
+        """,
+    )
+    with closing(source_of(server, database).open()) as snapshot:
+        columns = {c.name: c for c in table_of(snapshot.schema(), "t").columns}
+    assert (columns["small"].bits, columns["big"].bits) == (16, 64)
+    assert (columns["price"].precision, columns["price"].scale) == (10, 2)
+    assert (columns["rough"].precision, columns["rough"].scale) == (None, None)
+    assert (columns["hundreds"].precision, columns["hundreds"].scale) == (4, -2)
+    assert columns["mood"].labels == ("sad", "it's", "glad")
+    assert columns["code"].max_chars == 5
+    arrays = {name: c.element for name, c in columns.items() if c.kind is Kind.ARRAY}
+    assert arrays == {
+        "moods": Kind.ENUM,
+        "codes": Kind.TEXT,
+        "names": Kind.TEXT,
+        "hosts": Kind.INET,
+    }
+    assert columns["moods"].labels == columns["mood"].labels
+    assert (columns["codes"].max_chars, columns["names"].max_chars) == (5, 7)
+    kinds = {name: columns[name].kind for name in ("pairs", "boxes", "host", "net", "mac")}
+    assert kinds == {
+        "pairs": Kind.OTHER,
+        "boxes": Kind.OTHER,
+        "host": Kind.INET,
+        "net": Kind.OTHER,
+        "mac": Kind.MACADDR,
+    }
+    assert columns["state"].labels == ("new", "it's (b)")
+    assert columns["level"].labels == ("low", "high")
+    assert columns["loose"].labels == ()
+
+
+def test_a_table_that_was_never_counted_is_as_wide_as_its_types(
+    server: Server, database: str
+) -> None:
+    narrow = "CREATE TABLE narrow AS SELECT i::smallint AS i FROM generate_series(1, 20000) i;"
+    server.run(database, f"{narrow} ALTER TABLE narrow SET (autovacuum_enabled = off)")
+    with closing(source_of(server, database).open()) as snapshot:
+        rows = table_of(snapshot.schema(), "narrow").rows
+    # A row takes 30 bytes, and room that is never used: more than the types let expect.
+    assert rows is not None
+    assert 15_000 < rows < 30_000

@@ -1,0 +1,34 @@
+"""The masking plan: which transformer meets which column, why, and the proof that it may.
+
+Everything that can be known before a row is read is checked here, against the schema: a rule that
+names a table or a column that isn't there, a transformer that doesn't fit the column, one that
+could break a unique key, a NOT NULL constraint or a foreign key. What passes is a plan of plain
+values that a worker process turns into a `Masker` on its own side.
+
+    rules ─ targeting ─┬─ agreement ─┬─ checks ─ plan
+    lock ─── drift ────┘             └─ (columns that have to change alike)
+"""
+
+from replicate.jobs.masking.plan import (
+    ColumnMask,
+    MaskingPlan,
+    PathMask,
+    Reason,
+    Recipe,
+    TableKey,
+    TableMasks,
+    build_masker,
+)
+from replicate.jobs.masking.planning import plan_masking
+
+__all__ = [
+    "ColumnMask",
+    "MaskingPlan",
+    "PathMask",
+    "Reason",
+    "Recipe",
+    "TableKey",
+    "TableMasks",
+    "build_masker",
+    "plan_masking",
+]

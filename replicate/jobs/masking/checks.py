@@ -1,0 +1,104 @@
+"""Whether a column can take what its transformer makes, asked before a row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from replicate.config import Config
+from replicate.databases.base import ColumnInfo, Table
+from replicate.errors import ConfigError, TransformError, UsageError
+from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
+from replicate.rows.column import Column
+from replicate.transformers.base import Effects, Uniqueness
+from replicate.transformers.fitting import check_length
+
+Refuse = Callable[[str, str | None], ConfigError]
+
+_TRIAL_KEY = bytes(32)
+"""Draws replacements to be looked at and thrown away, the same ones each time."""
+
+_FREE_OF_LABELS = ("choice", "fixed", "null", "shuffle", UNTOUCHED)
+"""What makes no values of its own for a column that takes but some."""
+
+
+def check_mask(config: Config, table: Table, info: ColumnInfo, mask: ColumnMask) -> frozenset[str]:
+    """The columns whose replacements it waits for.
+
+    Raises `ConfigError`, with the file and line of the rule, if the mask can't hold.
+    """
+    key = mask.reason.key
+    if info.generated:
+        raise config.error(
+            f"{key}.name",
+            f"{mask.label} is a generated column",
+            hint="mask the columns that it is computed from",
+        )
+    if info.fixed and mask.changes:
+        raise config.error(f"{key}.name", f"{mask.label} can't be masked: {info.fixed}")
+    where = f"{key}.transformer_name"
+
+    def refuse(reason: str, hint: str | None) -> ConfigError:
+        message = f"{mask.transformer} can't be used for {mask.label}: {reason}"
+        return config.error(where, message, hint=hint)
+
+    try:
+        transformer = mask.build(_TRIAL_KEY)
+    except UsageError as error:
+        raise config.error(where, error.message, hint=error.hint) from error
+    try:
+        _check_labels(mask, refuse)
+        _check_effects(table, info, mask, transformer.effects, refuse)
+        _check_length(mask, refuse)
+        return transformer.reads_masked
+    finally:
+        transformer.close()
+
+
+def _check_labels(mask: ColumnMask, refuse: Refuse) -> None:
+    labels = mask.target.labels
+    if labels and mask.recipe is not None and mask.recipe.transformer not in _FREE_OF_LABELS:
+        some = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
+        raise refuse(f"the column takes nothing but {some}", "use choice, which draws one of them")
+
+
+def _check_effects(
+    table: Table, info: ColumnInfo, mask: ColumnMask, effects: Effects, refuse: Refuse
+) -> None:
+    made = effects.produces
+    if mask.recipe is not None and made is not None and mask.target.kind not in made:
+        raise refuse(
+            f"the column holds {info.kind.value} values ({info.type or 'no declared type'})",
+            "`replicate transformer list` tells what each one is for",
+        )
+    if effects.makes_null and (not info.nullable or info.name in table.primary_key):
+        raise refuse("the column does not take NULL", "use fixed or redacted instead")
+    if effects.uniqueness in (Uniqueness.PRESERVES, Uniqueness.PERMUTES):
+        return
+    only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
+    for key in table.unique:
+        # NULLs never collide in a unique key, so a column of NULLs can't break one.
+        if info.name in key and not only_nulls:
+            raise refuse(
+                f"its values {effects.uniqueness.value}, and the table has a unique key on "
+                f"({', '.join(key)})",
+                "use email, token, uuid or format-preserving, which keep values distinct, or "
+                "transient",
+            )
+
+
+def _check_length(mask: ColumnMask, refuse: Refuse) -> None:
+    """Refuse what never fits; what sometimes doesn't is only seen when it is made."""
+    recipe, most = mask.recipe, mask.target.max_chars
+    if recipe is None or most is None or recipe.transformer.startswith("custom-"):
+        return
+    made = recipe.build(mask.target, recipe.draw(_TRIAL_KEY))
+    if made.reads or made.reads_masked:
+        return
+    try:
+        replacement = made.transform(Column.of([b"a"], mask.target.kind))
+    except TransformError:
+        return  # it is nothing that this transformer takes
+    try:
+        check_length(replacement, most)
+    except TransformError as error:
+        raise refuse(error.message, error.hint) from None

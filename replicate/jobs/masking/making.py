@@ -1,0 +1,56 @@
+"""One column's mask, made of what a rule says and of what the column is."""
+
+from __future__ import annotations
+
+from replicate.config import Config
+from replicate.databases.base import ColumnInfo, Table
+from replicate.errors import UsageError
+from replicate.jobs.masking.plan import ColumnMask, PathMask, Reason, Recipe
+from replicate.rows.column import Kind
+from replicate.transformers import registry
+from replicate.transformers.base import Target
+
+
+def make_mask(
+    config: Config,
+    table: Table,
+    info: ColumnInfo,
+    recipe: Recipe | None,
+    reason: Reason,
+    *,
+    paths: tuple[PathMask, ...] = (),
+) -> ColumnMask:
+    """The mask of one column, not checked yet but for the name of its transformer."""
+    stored = [column.name for column in table.stored_columns]
+    in_array = False
+    if recipe is not None and info.element is not None:
+        try:
+            in_array = Kind.ARRAY not in registry.find(recipe.transformer).kinds
+        except UsageError as error:
+            key = f"{reason.key}.transformer_name"
+            raise config.error(key, error.message, hint=error.hint) from error
+    return ColumnMask(
+        info.name,
+        -1 if info.generated else stored.index(info.name),
+        _target(table, info, in_array=in_array),
+        f"{table.qualified}.{info.name}",
+        recipe,
+        reason,
+        paths,
+        in_array,
+    )
+
+
+def _target(table: Table, info: ColumnInfo, *, in_array: bool) -> Target:
+    columns = {column.name: column.kind for column in table.stored_columns if not column.hidden}
+    if info.element is not None and not in_array:
+        return Target(info.kind, columns=columns)
+    return Target(
+        info.element or info.kind,
+        info.max_chars,
+        info.bits,
+        info.precision,
+        info.scale,
+        info.labels,
+        columns=columns,
+    )

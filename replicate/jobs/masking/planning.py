@@ -1,0 +1,120 @@
+"""How a plan comes about: rules meet columns, keys bind columns together, everything is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from replicate.config import Config
+from replicate.databases.base import Schema, Table
+from replicate.jobs.masking.agreement import (
+    Masks,
+    Reference,
+    agree,
+    find,
+    named,
+    references,
+    refuse_discord,
+)
+from replicate.jobs.masking.checks import check_mask
+from replicate.jobs.masking.drift import Drift
+from replicate.jobs.masking.making import make_mask
+from replicate.jobs.masking.plan import (
+    ColumnMask,
+    MaskingPlan,
+    PathMask,
+    Reason,
+    TableKey,
+    TableMasks,
+)
+from replicate.jobs.masking.targeting import Hit, Targeting
+
+
+def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> MaskingPlan:
+    """Check every transformer rule of the config against the schema, and find what it leaves open.
+
+    Raises `ConfigError`, with the file and line of the rule, for the first that can't hold, and for
+    a column that appeared since the config was written, where that is what it asks for.
+    """
+    chosen = {(table.schema, table.name): table for table in selected}
+    targeting = Targeting(config, schema)
+    masks: Masks = {}
+    for key, table in chosen.items():
+        if table.maskable:
+            masks[key] = _of_rules(config, table, targeting.hits(table))
+    found = references(schema, chosen)
+    Drift(config).settle(chosen, masks, found)
+    _follow_keys(config, masks, found)
+    refuse_discord(config, masks, found)
+    agree(masks, chosen, found)
+    _check(config, chosen, masks)
+    return MaskingPlan(
+        {
+            key: TableMasks.of(chosen[key], _in_order(chosen[key], columns))
+            for key, columns in masks.items()
+            if columns
+        }
+    )
+
+
+def _of_rules(config: Config, table: Table, hits: Mapping[str, list[Hit]]) -> dict[str, ColumnMask]:
+    masks = {}
+    for info in table.columns:
+        of_column = hits.get(info.name)
+        if not of_column:
+            continue
+        if of_column[0].path:
+            paths = tuple(PathMask(hit.path, hit.recipe, hit.reason) for hit in of_column)
+            masks[info.name] = make_mask(config, table, info, None, paths[0].reason, paths=paths)
+        else:
+            [hit] = of_column
+            masks[info.name] = make_mask(config, table, info, hit.recipe, hit.reason)
+    return masks
+
+
+def _follow_keys(config: Config, masks: Masks, found: list[Reference]) -> None:
+    """Give foreign keys the masks of what they refer to, where the config is silent of them."""
+    following = True
+    while following:  # a column that follows may be referred to itself
+        following = False
+        for reference in found:
+            child, parent = reference.ends
+            mask = find(masks, parent)
+            if mask is None or named(masks, child) or mask.recipe is None or mask.recipe.when:
+                continue
+            info = next(c for c in reference.child.columns if c.name == reference.column)
+            reason = Reason(f"it refers to {mask.label}", mask.reason.key)
+            masks.setdefault(child[:2], {})[child[2]] = make_mask(
+                config, reference.child, info, mask.recipe, reason
+            )
+            following = True
+
+
+def _check(config: Config, chosen: Mapping[TableKey, Table], masks: Masks) -> None:
+    for key, columns in masks.items():
+        table = chosen[key]
+        infos = {info.name: info for info in table.columns}
+        waits = {
+            name: check_mask(config, table, infos[name], mask) for name, mask in columns.items()
+        }
+        _refuse_circles(config, columns, waits)
+
+
+def _refuse_circles(
+    config: Config, columns: Mapping[str, ColumnMask], waits: Mapping[str, frozenset[str]]
+) -> None:
+    """Columns that are made from each other's replacements have no first one."""
+    left = set(waits)
+    while left:
+        ready = {name for name in left if not waits[name] & left}
+        if not ready:
+            name = min(left)
+            raise config.error(
+                columns[name].reason.key,
+                f"{columns[name].label} is made from columns that are made from it",
+                hint="leave it out of one of their templates",
+            )
+        left -= ready
+
+
+def _in_order(table: Table, columns: Mapping[str, ColumnMask]) -> tuple[ColumnMask, ...]:
+    return tuple(columns[info.name] for info in table.stored_columns if info.name in columns)
