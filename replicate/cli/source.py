@@ -9,6 +9,7 @@ import click
 from replicate.cli.commands import Command, Group, Session, pass_session, session_options
 from replicate.cli.formats import plural, size, width
 from replicate.cli.reports import table_json
+from replicate.cli.source_scan import scan
 
 if TYPE_CHECKING:
     from replicate.cli.console import Console
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 @click.group(cls=Group, epilog="replicate source schema")
 def source() -> None:
     """Look at the database that dumps are made of."""
+
+
+source.add_command(scan)
 
 
 @source.command(cls=Command, epilog="replicate source schema --json")

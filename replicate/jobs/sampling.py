@@ -1,0 +1,138 @@
+"""A few rows of each table, read within bounds: never a whole table that is big."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from replicate.databases.base import RowBlock, Slice, Snapshot, Source, Table
+from replicate.rows.column import Kind
+from replicate.rows.grammar import NULL_FIELD, TAGS, unescape_value
+
+_SLICE = 1024 * 1024
+_PIECES = 64
+_LOOKS = 3
+_BYTES = 8 * 1024 * 1024
+_VALUE = 64 * 1024
+_BACKSLASH = b"\\"
+
+
+@dataclass(slots=True)
+class Sample:
+    """The values of some rows, by column: without NULLs, empty ones and blobs."""
+
+    rows: int = 0
+    bytes: int = 0
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, other: Sample) -> None:
+        """Take the rows of another table's sample as well."""
+        self.rows += other.rows
+        self.bytes += other.bytes
+        for name, values in other.values.items():
+            self.values.setdefault(name, []).extend(values)
+
+
+class Sampler:
+    """Reads samples of one moment's tables.
+
+    A reader that is given up may take its connection with it, so it isn't the snapshot's own; a
+    table that is small, or comes in small slices, needs no new one.
+    """
+
+    def __init__(self, source: Source, snapshot: Snapshot) -> None:
+        self._source = source
+        self._snapshot = snapshot
+        self._reader: Snapshot | None = None
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def sample(self, table: Table, rows: int) -> Sample:
+        """About `rows` rows of the table, from its beginning, its middle and its end.
+
+        A few megabytes at most, unless a row alone has more. Raises `DatabaseError`.
+        """
+        if not rows:
+            return Sample()
+        target = max(_SLICE, (table.bytes or 0) // _PIECES)
+        pieces = _spread(self._snapshot.slices(table, target))
+        sample = Sample()
+        for number, piece in enumerate(pieces, 1):
+            self._read(table, piece, sample, rows * number // len(pieces))
+        return sample
+
+    def _read(self, table: Table, piece: Slice, sample: Sample, rows: int) -> None:
+        """Add rows of the slice until the sample has `rows`, or bytes enough."""
+        if self._reader is None:
+            shared = self._snapshot.share()
+            self._reader = self._source.open() if shared is None else self._source.join(shared)
+        limit = sample.bytes + _BYTES // _LOOKS
+        whole = False
+        blocks = self._reader.read(piece)
+        try:
+            for block in blocks:
+                if sample.rows >= rows or sample.bytes >= limit:
+                    break
+                _take(table, block, sample, rows, limit)
+            else:
+                whole = True
+        finally:
+            if not whole:
+                _close(blocks)
+                self.close()
+
+
+def _close(blocks: Iterator[RowBlock]) -> None:
+    close = getattr(blocks, "close", None)
+    if close is not None:
+        close()
+
+
+def _spread(pieces: list[Slice]) -> list[Slice]:
+    if len(pieces) <= _LOOKS:
+        return pieces
+    return [pieces[0], pieces[len(pieces) // 2], pieces[-1]]
+
+
+def _take(table: Table, block: RowBlock, sample: Sample, rows: int, limit: int) -> None:
+    lines = _lines(block.text, rows - sample.rows, limit - sample.bytes)
+    sample.rows += len(lines)
+    sample.bytes += sum(map(len, lines))
+    fields = zip(*(line.split(b"\t") for line in lines), strict=True)
+    for column, texts in zip(table.stored_columns, fields, strict=True):
+        if column.hidden or column.kind is Kind.BINARY:
+            continue
+        values = sample.values.setdefault(column.name, [])
+        # One look at all of them tells whether each has to be looked at.
+        joined = b"\n".join(texts)
+        if _BACKSLASH in joined or len(joined) > _VALUE * 8:
+            values += filter(None, map(_value, texts))
+        else:
+            values += filter(None, joined.decode("utf-8", "replace").split("\n"))
+
+
+def _lines(text: bytes, rows: int, size: int) -> list[bytes]:
+    """The first rows, at most so many, and of so many bytes but for the last."""
+    lines: list[bytes] = []
+    start = 0
+    while start < len(text) and len(lines) < rows and size > 0:
+        end = text.find(b"\n", start)
+        lines.append(text[start:end])
+        size -= end - start
+        start = end + 1
+    return lines
+
+
+def _value(text: bytes) -> str:
+    """A field as text, its beginning if it is long; empty for NULL and for a blob."""
+    if text[:1] == _BACKSLASH:
+        if text == NULL_FIELD or text[1:2] == b"B":
+            return ""
+        if text[1:2] and text[1] in TAGS:
+            text = text[2:]
+    if len(text) > _VALUE:
+        text = text[:_VALUE].rstrip(_BACKSLASH)
+    return unescape_value(text).decode("utf-8", "replace")

@@ -1,0 +1,371 @@
+"""Which columns of the source look personal, and what they could be masked with.
+
+A few rows of each table are read; nothing of what was read leaves this module but findings, which
+hold no value. A transformer is suggested only where the masking plan accepts it for the column.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from replicate.config import ColumnRule, Config, SourceConfig, TableRule
+from replicate.config.insertion import NewRules
+from replicate.databases.base import ColumnInfo, Schema, Table
+from replicate.databases.registry import open_source
+from replicate.errors import ConfigError, DatabaseError, NotFoundError, TransformError
+from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
+from replicate.jobs.opening import needed
+from replicate.jobs.relations import ColumnKey, Keys, Lineage, TableKey
+from replicate.jobs.rule_writing import write_rules
+from replicate.jobs.sampling import Sample, Sampler
+from replicate.jobs.selection import select_tables
+from replicate.rows.column import Column, Kind
+from replicate.scan.findings import ColumnFacts, Finding, Level
+from replicate.scan.judging import judge
+from replicate.scan.suggesting import candidates
+from replicate.transformers import registry
+
+ROWS = 1000
+"""Rows of a table that are looked at, unless more or fewer are asked for."""
+
+_TRIED = 300
+_LONG = 4096
+_TRIAL_KEY = bytes(32)
+"""Draws replacements to be thrown away."""
+
+_NUMBERS = frozenset((Kind.INTEGER, Kind.NUMERIC, Kind.REAL, Kind.BOOLEAN))
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[tf]|true|false", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReport:
+    """A column, or a path in its JSON, that looks personal.
+
+    `transformer` is the one that the config has for it, `suggested` one that it could have; both
+    are empty where there is none, and `note` may then say why.
+    """
+
+    table: Table
+    column: ColumnInfo
+    finding: Finding
+    transformer: str = ""
+    suggested: str = ""
+    note: str = ""
+    follows: ColumnKey | None = None
+
+    @property
+    def rule_name(self) -> str:
+        """What a rule of the config calls it."""
+        path = self.finding.path
+        return f"{self.column.name}{'' if path[:1] in ('', '[') else '.'}{path}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.table.qualified}.{self.rule_name}"
+
+    @property
+    def key(self) -> ColumnKey:
+        return (self.table.schema, self.table.name, self.column.name)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What was looked at, and what was found, by table and by how sure it is.
+
+    `unread` names tables whose rows could not be read, with the reason: their columns are judged
+    by their names alone.
+    """
+
+    tables: int
+    columns: int
+    rows: int
+    found: tuple[ColumnReport, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+
+    def from_level(self, level: Level) -> list[ColumnReport]:
+        return [each for each in self.found if each.finding.sure >= level.value]
+
+    def undecided(self, level: Level) -> list[ColumnReport]:
+        """What has no transformer, and won't get one from the column that it refers to."""
+        found = self.from_level(level)
+        return [each for each in found if not each.transformer and each.follows is None]
+
+    def rules(self, level: Level) -> list[NewRules]:
+        """The rules that would give the undecided columns what is suggested for them."""
+        wanted: dict[TableKey, list[tuple[str, str]]] = {}
+        for each in self.undecided(level):
+            if each.suggested:
+                columns = wanted.setdefault((each.table.schema, each.table.name), [])
+                columns.append((each.rule_name, each.suggested))
+        return [NewRules(*key, tuple(columns)) for key, columns in wanted.items()]
+
+
+def scan_source(
+    config: Config,
+    *,
+    rows: int = ROWS,
+    only: Sequence[str] = (),
+    detail: Callable[[str], None] = lambda _: None,
+) -> ScanReport:
+    """Look at the tables of the configured source that a dump would take the rows of.
+
+    `only` are patterns of their names, with the schema or without. Raises `NotFoundError` for one
+    that fits none, and `ConfigError` for rules that don't fit the schema.
+    """
+    settings = needed(config.source, "source")
+    source = open_source(settings)
+    with closing(source.open()) as snapshot:
+        schema = snapshot.schema()
+        selected = select_tables(config, schema).tables
+        lineage = Lineage(selected, _chosen(selected, only))
+        plan = plan_masking(_without_policy(config), schema, selected)
+        scan = _Scan(config, schema, selected, plan, lineage)
+        with closing(Sampler(source, snapshot)) as sampler:
+            for table in lineage.heads:
+                detail(f"looking at {table.qualified}")
+                scan.look_at(table, sampler, rows)
+    return scan.report()
+
+
+def write_suggestions(config: Config, report: ScanReport, level: Level) -> list[NewRules]:
+    """Put the suggestions into the file that the config came from; what was put there.
+
+    Raises `ConfigError` where they can't be put in, and the file stays as it is.
+    """
+    rules = report.rules(level)
+    if not rules:
+        return rules
+    if config.path is None:
+        raise ConfigError("the configuration is in no file")
+    with closing(open_source(needed(config.source, "source")).open()) as snapshot:
+        schema = snapshot.schema()
+
+    def prove(written: Config) -> None:
+        plan_masking(_without_policy(written), schema, select_tables(written, schema).tables)
+
+    write_rules(config.path, rules, prove)
+    return rules
+
+
+def _chosen(tables: Sequence[Table], only: Sequence[str]) -> set[TableKey]:
+    chosen: set[TableKey] = set()
+    for pattern in only:
+        fits = [
+            table
+            for table in tables
+            if fnmatch.fnmatchcase(table.qualified, pattern)
+            or fnmatch.fnmatchcase(table.name, pattern)
+        ]
+        if not fits:
+            raise NotFoundError(
+                f"no table that is dumped fits {pattern}",
+                hint="`replicate source schema` lists them",
+            )
+        chosen.update((table.schema, table.name) for table in fits)
+    return chosen if only else {(table.schema, table.name) for table in tables}
+
+
+def _without_policy(config: Config) -> Config:
+    """What is new since the config was written is looked at, too, rather than refused."""
+    source = needed(config.source, "source")
+    if source.on_new_column != "fail":
+        return config
+    return _with_source(config, source.model_copy(update={"on_new_column": None}))
+
+
+def _with_source(config: Config, source: SourceConfig) -> Config:
+    return config.model_copy(update={"source": source})
+
+
+class _Scan:
+    """One scan under way."""
+
+    def __init__(
+        self,
+        config: Config,
+        schema: Schema,
+        selected: Sequence[Table],
+        plan: MaskingPlan,
+        lineage: Lineage,
+    ) -> None:
+        self._config = config
+        self._schema = schema
+        self._plan = plan
+        self._lineage = lineage
+        self._keys = Keys(selected)
+        self._known = frozenset(registry.names())
+        self._found: list[ColumnReport] = []
+        self._tried: dict[ColumnKey, list[bytes]] = {}
+        self._unread: list[tuple[str, str]] = []
+        self._columns = self._rows = 0
+
+    def look_at(self, table: Table, sampler: Sampler, rows: int) -> None:
+        members = self._lineage.members(table)
+        sample = self._sample(members, sampler, rows)
+        seen: set[str] = set()
+        for member in sorted(members, key=lambda each: each is not table):
+            for column in member.columns:
+                if column.hidden or column.generated or column.name in seen:
+                    continue
+                seen.add(column.name)
+                self._columns += 1
+                for finding in judge(_facts(member, column, sample)):
+                    report = ColumnReport(member, column, finding)
+                    self._found.append(report)
+                    self._tried.setdefault(report.key, _few(sample.values.get(column.name, [])))
+        self._rows += sample.rows
+
+    def _sample(self, members: Sequence[Table], sampler: Sampler, rows: int) -> Sample:
+        with_rows = [table for table in members if not table.partitioned]
+        # A few of many partitions tell what is in all.
+        step = max(1, len(with_rows) // 4)
+        looked_at = with_rows[::step][:4]
+        sample = Sample()
+        for table in looked_at:
+            try:
+                sample.add(sampler.sample(table, -(-rows // len(looked_at))))
+            except DatabaseError as error:
+                self._unread.append((table.qualified, error.message))
+        return sample
+
+    def report(self) -> ScanReport:
+        found = [self._decide(each) for each in self._with_parents()]
+        order = {(table.schema, table.name): i for i, table in enumerate(self._lineage.heads)}
+        found.sort(key=lambda each: order.get(each.key[:2], len(order)))
+        return ScanReport(
+            len(self._lineage.heads),
+            self._columns,
+            self._rows,
+            tuple(found),
+            tuple(self._unread),
+        )
+
+    def _with_parents(self) -> list[ColumnReport]:
+        """What was found, and columns that one of those refers to: they hold the same values."""
+        found = {(*each.key, each.finding.path): each for each in self._found}
+        waiting = list(found.values())
+        while waiting:
+            child = waiting.pop()
+            parent = self._keys.parent(child.key)
+            if parent is None or child.finding.path or (*parent, "") in found:
+                continue
+            table = self._keys.table(parent)
+            column = next((c for c in table.columns if c.name == parent[2]), None)
+            if column is None:
+                continue
+            why = f"{child.label} refers to it and looks like one"
+            finding = replace(child.finding, why=(why,))
+            found[*parent, ""] = ColumnReport(table, column, finding)
+            waiting.append(found[*parent, ""])
+        return list(found.values())
+
+    def _decide(self, report: ColumnReport) -> ColumnReport:
+        now = self._transformer_of(report)
+        if now:
+            return replace(report, transformer=now)
+        column = report.column
+        if column.fixed:
+            return replace(report, note=f"can't be masked: {column.fixed}")
+        parent = self._keys.parent(report.key)
+        if parent is not None and not report.finding.path:
+            note = f"masked with {'.'.join(parent)}, which it refers to"
+            return replace(report, note=note, follows=parent)
+        for name in self._candidates(report):
+            if self._holds(report, name):
+                return replace(report, suggested=name)
+        return replace(report, note="no transformer fits it")
+
+    def _candidates(self, report: ColumnReport) -> list[str]:
+        column, table = report.column, report.table
+        path = report.finding.path
+        return candidates(
+            report.finding.category,
+            # A path leads to text or to a number; what is there now may change.
+            Kind.TEXT if path else column.element or column.kind,
+            unique=not path and (column.name,) in table.unique,
+            nullable=column.nullable and not path and column.name not in table.primary_key,
+            known=self._known,
+        )
+
+    def _holds(self, report: ColumnReport, transformer: str) -> bool:
+        """Whether the plan takes it for the column, and for those that refer to it, and whether it
+        masks what was sampled."""
+        source = needed(self._config.source, "source")
+        rule = TableRule(
+            database=report.table.schema,
+            table=report.table.name,
+            columns=[ColumnRule(name=report.rule_name, transformer_name=transformer)],
+        )
+        trial = source.model_copy(update={"transformers": [rule], "on_new_column": None})
+        try:
+            plan = plan_masking(
+                _with_source(self._config, trial), self._schema, self._keys.around(report.table)
+            )
+            [mask] = [m for m in plan.of(report.table).columns if m.column == report.column.name]
+            with closing(mask.build(_TRIAL_KEY)) as made:
+                if values := self._tried.get(report.key):
+                    made.transform(Column.of(values, report.column.kind))
+        except (ConfigError, TransformError):
+            return False
+        return True
+
+    def _transformer_of(self, report: ColumnReport) -> str:
+        """What the config has for it; of a table with partitions, what all of them have."""
+        own = _named(self._plan, report.table, report)
+        if own:
+            return own
+        members = self._lineage.members(report.table)
+        below = [
+            _named(self._plan, table, report)
+            for table in members
+            if table is not report.table and not table.partitioned
+        ]
+        if report.table.partitioned and below and all(below):
+            return ", ".join(dict.fromkeys(below))
+        return ""
+
+
+def _named(plan: MaskingPlan, table: Table, report: ColumnReport) -> str:
+    for mask in plan.of(table).columns:
+        if mask.column == report.column.name:
+            return _of_mask(mask, report.finding.path)
+    return ""
+
+
+def _of_mask(mask: ColumnMask, path: str) -> str:
+    if mask.recipe is not None:
+        return mask.transformer
+    if not path:
+        return mask.transformer
+    return next((p.recipe.transformer for p in mask.paths if _covers(p.path, path)), "")
+
+
+def _covers(rule: str, path: str) -> bool:
+    """Whether a rule's path leads to all that `path` does."""
+    pattern = ""
+    for step in re.findall(r"\*\*|\[\*?\]|\*|[^*\[]+|\[", rule.removeprefix("$").removeprefix(".")):
+        pattern += {"**": ".*", "[]": r"\[\*\]", "[*]": r"\[\*\]", "*": r"[^.\[]+"}.get(
+            step, re.escape(step)
+        )
+    return re.fullmatch(pattern, path) is not None
+
+
+def _few(values: Sequence[str]) -> list[bytes]:
+    """Some values to try a transformer on; what is long takes no other way than what is short."""
+    some = [value for value in values if len(value) < _LONG]
+    return [value.encode() for value in some[:: max(1, len(some) // _TRIED)][:_TRIED]]
+
+
+def _facts(table: Table, column: ColumnInfo, sample: Sample) -> ColumnFacts:
+    values = tuple(sample.values.get(column.name, ()))
+    kind = column.kind
+    listed = kind is Kind.ARRAY or column.type.endswith("[]")
+    if kind in _NUMBERS and values:
+        # A type is a promise that SQLite does not keep.
+        odd = sum(_NUMBER.fullmatch(value) is None for value in values)
+        kind = Kind.TEXT if odd * 5 > len(values) else kind
+    return ColumnFacts(table.name, column.name, column.type, kind, column.comment, values, listed)

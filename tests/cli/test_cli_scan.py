@@ -1,0 +1,116 @@
+"""`replicate source scan` on the command line: what it prints, writes and ends with."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli_process import Workplace
+from tests.support.personal_columns import FIRST, LAST
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    """The usual place, of which the rules are in lines, and name one of the columns."""
+    place = Workplace(tmp_path)
+    with closing(sqlite3.connect(place.source)) as database:
+        for number, (first, last) in enumerate(itertools.product(FIRST, LAST[:2]), 1):
+            name = f"{first} {last}"
+            database.execute("UPDATE people SET name = ? WHERE id = ?", (name, number))
+        database.commit()
+    _configure(place, "    - database: main\n      table: people # all of them\n      columns:\n"
+               "        - {name: email, transformer_name: email} # unique\n")  # fmt: skip
+    return place
+
+
+def _configure(place: Workplace, rules: str) -> None:
+    place.config.write_text(
+        f"source:\n  connection_uri: sqlite:///{place.source}\n  transformers:\n{rules}"
+    )
+    place.config.chmod(0o600)
+
+
+def _secret(place: Workplace, text: str) -> None:
+    """Nothing that the database holds is in what was printed."""
+    with closing(sqlite3.connect(place.source)) as database:
+        for name, email, note in database.execute("SELECT name, email, note FROM people"):
+            assert name not in text
+            assert email not in text
+            assert note is None or note not in text
+
+
+def test_a_table_of_what_was_found(place: Workplace) -> None:
+    result = place.run("source", "scan").succeeded()
+    head, *lines = result.out.splitlines()
+    assert head.split() == ["COLUMN", "LOOKS", "LIKE", "SURE", "WHY", "TRANSFORMER"]
+    assert lines[0].startswith("main.people.")
+    [email] = [line for line in lines if line.startswith("main.people.email ")]
+    assert "e-mail address" in email
+    assert "0.99 high" in email
+    assert "100 % of 50 values are e-mail addresses" in email
+    assert email.endswith("  email")
+    [child] = [line for line in lines if line.startswith("main.visits.email ")]
+    assert child.endswith("  email"), "it follows the column that it refers to"
+    assert "look personal" in result.err
+    _secret(place, result.out + result.err)
+    assert place.run("--quiet", "source", "scan").succeeded().err == ""
+
+
+def test_json(place: Workplace) -> None:
+    report = place.run("source", "scan", "--json", "--level", "low").succeeded().json
+    assert (report["tables"], report["rows"], report["level"]) == (2, 150, "low")
+    found = {f"{each['table']}.{each['column']}": each for each in report["findings"]}
+    email = found["people.email"]
+    assert email["looks_like"] == "e-mail address"
+    assert email["sure"] > 0.9
+    assert (email["level"], email["transformer"], email["suggested"]) == ("high", "email", None)
+    name = found["people.name"]
+    assert (name["looks_like"], name["transformer"]) == ("full name", None)
+    assert name["suggested"]
+    _secret(place, str(report))
+
+
+def test_check_ends_with_1_until_each_is_decided(place: Workplace) -> None:
+    result = place.run("source", "scan", "--check")
+    assert result.code == 1
+    assert "error: a column looks personal and has no transformer: main.people.name" in result.err
+    assert "hint: " in result.err
+    _configure(place, "    - database: main\n      table: people\n      columns:\n"
+               "        - {name: email, transformer_name: email}\n"
+               "        - {name: name, transformer_name: transient}\n")  # fmt: skip
+    place.run("source", "scan", "--check").succeeded()
+    place.run("source", "scan", "--check", "--level", "high").succeeded()
+
+
+def test_write_keeps_what_is_there(place: Workplace) -> None:
+    before = place.config.read_text()
+    result = place.run("source", "scan", "--write", "--check").succeeded()
+    assert "added 1 column of 1 table to " in result.err
+    after = place.config.read_text()
+    assert after.startswith(before)
+    assert "        - name: name\n" in after
+    assert "there is nothing to add" in place.run("source", "scan", "--write").succeeded().err
+    assert place.config.read_text() == after
+    place.run("source", "scan", "--check").succeeded()
+
+
+def test_rules_between_brackets_are_printed_instead(place: Workplace) -> None:
+    _configure(place, "    - {database: main, table: people, columns: [{name: email, "
+               "transformer_name: email}]}\n")  # fmt: skip
+    before = place.config.read_bytes()
+    result = place.run("source", "scan", "--write")
+    assert result.code == 2
+    assert "brackets or braces" in result.err
+    assert "  transformers:\n    - database: main\n      table: people\n" in result.out
+    assert place.config.read_bytes() == before
+
+
+def test_only_some_tables(place: Workplace) -> None:
+    result = place.run("source", "scan", "--table", "visits", "--rows", "5", "--json").succeeded()
+    assert result.json["tables"] == 1
+    assert result.json["rows"] == 5
+    assert "no table" in place.run("source", "scan", "--table", "nope").failed_with(10)
