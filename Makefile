@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 AZURITE := tests/support/object_servers/azurite
+CHROMIUM := tests/support/chromium
 
-.PHONY: demo test lint types layers unit bench lock clean
+.PHONY: demo test lint types layers unit docs bench lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/replicate demo
@@ -24,6 +25,10 @@ layers: $(VENV)/.dev
 unit: $(VENV)/.dev
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
+docs: $(VENV)/.installed
+	$(BIN)/python -m replicate.transformers.catalogue > docs/transformers.md.new
+	mv docs/transformers.md.new docs/transformers.md
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
@@ -39,11 +44,12 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml requirements-dev.txt $(AZURITE)/package-lock.json | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements-dev.txt $(AZURITE)/package-lock.json $(CHROMIUM)/package-lock.json | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(AZURITE)
+	npm ci --silent --ignore-scripts --no-audit --no-fund --prefix $(CHROMIUM)
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) $(AZURITE)/node_modules build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(AZURITE)/node_modules $(CHROMIUM)/node_modules build dist demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -17,13 +17,21 @@ from replicate.cli.commands import (
     session_options,
 )
 from replicate.cli.formats import Duration, elapsed, local_time, number, plural, size
+from replicate.cli.preview import preview
 from replicate.cli.reports import body_json, header_json
-from replicate.errors import CorruptError, PartialError, UsageError, WrongKeyError
+from replicate.errors import (
+    CorruptError,
+    PartialError,
+    ReplicateError,
+    UsageError,
+    WrongKeyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicate.dumps.manifest import Body, DumpedTable, Header
+    from replicate.jobs.leak_search import Leak
     from replicate.jobs.verify import VerifyReport
 
     # Generic in newer versions of click alone.
@@ -66,6 +74,9 @@ replicate dump restore remote -v latest""",
 )
 def dump() -> None:
     """Create, list, check, restore and delete dumps."""
+
+
+dump.add_command(preview)
 
 
 @dump.command(cls=Command, epilog="replicate dump create --name before-migration")
@@ -175,12 +186,15 @@ def show(session: Session, *, name: str) -> None:
 @dump.command(cls=Command, epilog="replicate dump verify latest")
 @click.argument("names", type=DumpName(), metavar="[NAME|latest]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Verify every dump.")
+@click.option("--leaks", is_flag=True, help="Look for values that were to be masked, too.")
 @session_options(reports=True)
 @pass_session
-def verify(session: Session, *, names: tuple[str, ...], every: bool) -> None:
+def verify(session: Session, *, names: tuple[str, ...], every: bool, leaks: bool) -> None:
     """Read every byte of a dump back and check it.
 
-    Ends with 13 where anything is missing, changed or out of place.
+    Ends with 13 where anything is missing, changed or out of place. With --leaks, ends with 1 where
+    a value of a masked column has survived in another one: that takes a dump which was made with
+    leak_filter in its source section, and the same masking_key.
     """
     if bool(names) == every:
         raise UsageError(
@@ -188,9 +202,9 @@ def verify(session: Session, *, names: tuple[str, ...], every: bool) -> None:
         )
     from replicate.jobs.verify import verify_dumps
 
-    config = session.config("datastore", "encryption_key")
+    config = session.config("datastore", "encryption_key", *(["masking_key"] if leaks else []))
     with session.console.progress() as progress:
-        reports = verify_dumps(config, None if every else names, progress=progress)
+        reports = verify_dumps(config, None if every else names, leaks=leaks, progress=progress)
     damaged = [report for report in reports if report.problems]
     locked = [report for report in reports if report.locked is not None]
     if len(locked) == len(reports) == 1:
@@ -212,6 +226,23 @@ def verify(session: Session, *, names: tuple[str, ...], every: bool) -> None:
             _of(unread, reports, "not verified in every copy"),
             hint="run it again when all copies can be reached",
         )
+    leaking = [report for report in reports if _survivors(report)]
+    if leaking:
+        raise ReplicateError(
+            _of(leaking, reports, "holding values that were to be masked"),
+            hint="give these columns a transformer, make a new dump, and delete this one",
+        )
+    unsearched = [report for report in reports if report.unsearched is not None]
+    if unsearched:
+        raise PartialError(
+            unsearched[0].unsearched or "",
+            hint="set leak_filter: true in the source section, and make a new dump",
+        )
+
+
+def _survivors(report: VerifyReport) -> list[Leak]:
+    """The leaks that are no chance."""
+    return [leak for leak in report.leaks or () if not leak.by_chance]
 
 
 def _of(some: Sequence[VerifyReport], reports: Sequence[VerifyReport], what: str) -> str:
@@ -369,6 +400,10 @@ def _result(report: VerifyReport) -> str:
         return plural(len(report.problems), "problem")
     if report.unread:
         return "not read everywhere"
+    if _survivors(report):
+        return "leaks"
+    if report.unsearched is not None:
+        return "ok, not searched"
     return "ok" if report.locked is None else "no key fits"
 
 
@@ -388,6 +423,18 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
                         "problems": report.problems,
                         "unread": report.unread,
                         "locked": report.locked,
+                        "unsearched": report.unsearched,
+                        "leaks": None
+                        if report.leaks is None
+                        else [
+                            {
+                                "column": leak.column,
+                                "rows": leak.rows,
+                                "of": list(leak.of),
+                                "by_chance": leak.by_chance,
+                            }
+                            for leak in report.leaks
+                        ],
                     }
                     for report in reports
                 ]
@@ -414,3 +461,9 @@ def _print_verified(session: Session, reports: Sequence[VerifyReport]) -> None:
     for report in reports:
         for problem in [*report.problems, *report.unread, *filter(None, [report.locked])]:
             console.print(f"{report.name}: {problem}")
+        for leak in report.leaks or ():
+            rows = f"{plural(leak.rows, 'row')} of {leak.column}"
+            verb = "may hold by chance" if leak.by_chance else "hold" + "s" * (leak.rows == 1)
+            console.print(f"{report.name}: {rows} {verb} a value of {', '.join(leak.of)}")
+        if report.leaks == []:
+            console.print(f"{report.name}: no value of a masked column has survived")

@@ -41,6 +41,7 @@ LEAVES = [path for path, command in COMMANDS.items() if not isinstance(command, 
 def test_the_commands_are_those_that_are_promised() -> None:
     assert sorted(" ".join(path) for path in LEAVES) == [
         "config check",
+        "config lock",
         "config schema",
         "datastore check",
         "datastore sync",
@@ -48,13 +49,17 @@ def test_the_commands_are_those_that_are_promised() -> None:
         "dump create",
         "dump delete",
         "dump list",
+        "dump preview",
         "dump prune",
         "dump restore local",
         "dump restore remote",
         "dump show",
         "dump verify",
+        "source scan",
         "source schema",
         "transformer list",
+        "transformer show",
+        "transformer show-plan",
     ]
 
 

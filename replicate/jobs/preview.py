@@ -1,0 +1,332 @@
+"""A preview: a few rows of each table, as they are in the source and as a dump would hold them.
+
+It takes the way that a dump takes (the same snapshot, selection, plan and maskers) and stores
+nothing. What it returns holds values of the source.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Final
+
+from replicate.config import Config
+from replicate.crypto import selftest
+from replicate.databases.base import ColumnInfo, RowBlock, Schema, Slice, Source, Table
+from replicate.databases.registry import open_source
+from replicate.errors import DatabaseError, UsageError
+from replicate.jobs.masking import MaskingPlan, build_masker, plan_masking
+from replicate.jobs.opening import masking_root, needed
+from replicate.jobs.selection import select_tables
+from replicate.rows.column import Kind
+from replicate.rows.grammar import BACKSLASH, NULL_FIELD, TAGS, unescape_value
+
+LONGEST = 1 << 16
+"""Bytes of a value that a preview keeps; the rest of a longer one is left out."""
+
+_PIECE = 1 << 20  # bytes; what is read of one place of a table
+_PLACES = 3
+_TRIES = 8  # pieces read where the first ones are nearly empty
+_ENOUGH = 8 << 20  # bytes kept of one place, however few rows these are
+_MOST = 32 << 20  # bytes read of one place before the reader is given up
+
+_FORMS: Final = dict(zip(TAGS, ("integer", "real", "text", "blob"), strict=True))
+_HEXADECIMAL = re.compile(rb"\\x((?:[0-9a-f]{2})*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that isn't NULL, as text; bytes that are no UTF-8 stand as ``\\xff`` in it.
+
+    `form` is ``blob`` where `text` is hexadecimal digits. It is ``integer``, ``real`` or ``text``
+    where the database keeps the value as something else than its column says, otherwise empty.
+    `size` is the bytes of the whole value, and `cut` tells that `text` is only its beginning.
+    """
+
+    text: str
+    form: str
+    size: int
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One value before and after; None is NULL."""
+
+    before: Value | None
+    after: Value | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewColumn:
+    """A column that is shown. `transformer` is None where nothing is said of it."""
+
+    name: str
+    type: str
+    transformer: str | None
+    primary: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewTable:
+    """The rows of one table, each with a cell for each of `columns`.
+
+    `hidden` counts the columns that are not shown, `masked` those whose values change. `note` says
+    what is particular, or is empty.
+    """
+
+    schema: str
+    name: str
+    columns: tuple[PreviewColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    masked: int
+    hidden: int
+    note: str = ""
+
+    @property
+    def qualified(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`keyed`: replacements are those that dumps get, as there is a masking key.
+
+    `unmasked` names the dumped tables that no rule changes.
+    """
+
+    engine: str
+    keyed: bool
+    tables: tuple[PreviewTable, ...]
+    unmasked: tuple[str, ...]
+
+
+def preview_masking(
+    config: Config, *, names: Sequence[str] = (), rows: int = 5, all_columns: bool = False
+) -> Preview:
+    """Up to `rows` rows of each masked table, or of those that `names` lists, masked or not.
+
+    A name is ``table`` or ``schema.table``; that of a partitioned table stands for its partitions.
+    Shown are the primary key and what is masked, or all columns. Raises as a dump would where the
+    rules don't fit the source or a value can't be masked, and `UsageError` for a name that isn't
+    dumped.
+    """
+    selftest.check()
+    source = open_source(needed(config.source, "source"))
+    root = masking_root(config)
+    with closing(_Sampler(source)) as sampler:
+        schema = sampler.schema
+        selection = select_tables(config, schema)
+        plan = plan_masking(config, schema, selection.tables)
+        selection = replace(selection, masked=plan.masked_columns())
+        dumped = sampler.snapshot.dumped_tables(selection)
+        masked = [t for t in dumped if (t.schema, t.name) in selection.masked and not t.partitioned]
+        chosen = _named(names, schema, dumped) if names else masked
+        return Preview(
+            source.engine,
+            config.masking_key is not None,
+            tuple(
+                _preview(sampler, plan, table, root, rows, all_columns=all_columns)
+                for table in chosen
+            ),
+            tuple(t.qualified for t in dumped if t not in masked and not t.partitioned),
+        )
+
+
+def _named(names: Sequence[str], schema: Schema, dumped: Sequence[Table]) -> list[Table]:
+    """The tables that are meant, in the schema's order."""
+    meant: set[tuple[str, str]] = set()
+    for name in names:
+        found = [table for table in schema.tables if name in (table.name, table.qualified)]
+        if not found:
+            known = [known for t in schema.tables for known in (t.qualified, t.name)]
+            near = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"the source has no table {name}",
+                hint=f"did you mean {near[0]}?" if near else "`replicate source schema` lists them",
+            )
+        whole = {(table.schema, table.name) for table in found}
+        parts = [
+            (table.schema, table.name)
+            for table in dumped
+            if not table.partitioned
+            and ((table.schema, table.name) in whole or not whole.isdisjoint(table.inherits))
+        ]
+        if not parts:
+            raise UsageError(
+                f"no rows of {found[0].qualified} are dumped",
+                hint="see only_tables, skip and schema_only_tables in the configuration",
+            )
+        meant.update(parts)
+    return [table for table in dumped if (table.schema, table.name) in meant]
+
+
+def _preview(
+    sampler: _Sampler,
+    plan: MaskingPlan,
+    table: Table,
+    root: bytes,
+    rows: int,
+    *,
+    all_columns: bool,
+) -> PreviewTable:
+    masks = plan.of(table)
+    by = {mask.column: mask.transformer for mask in masks.columns}
+    changing = {mask.column for mask in masks.columns if mask.changes}
+    visible = [(i, info) for i, info in enumerate(table.stored_columns) if not info.hidden]
+    shown = [
+        (i, info)
+        for i, info in visible
+        if all_columns or not changing or info.name in changing or info.name in table.primary_key
+    ]
+    cells: list[tuple[Cell, ...]] = []
+    blocks = sampler.blocks(table, rows)
+    with closing(build_masker(masks, root)) as masker:
+        for block, count in zip(blocks, _shares([b.rows for b in blocks], rows), strict=True):
+            # The whole block, as in a dump: a transformer may look at all that it is given.
+            masked = masker.mask(block.text)
+            for before, after in zip(
+                _fields(block.text, count), _fields(masked, count), strict=True
+            ):
+                cells.append(tuple(_cell(before[i], after[i], info.kind) for i, info in shown))
+    return PreviewTable(
+        table.schema,
+        table.name,
+        tuple(_column(info, table, by) for _, info in shown),
+        tuple(cells),
+        len(changing),
+        len(visible) - len(shown),
+        _note(changing, cells),
+    )
+
+
+def _column(info: ColumnInfo, table: Table, by: Mapping[str, str]) -> PreviewColumn:
+    return PreviewColumn(info.name, info.type, by.get(info.name), info.name in table.primary_key)
+
+
+def _note(changing: set[str], cells: Sequence[object]) -> str:
+    words = [] if changing else ["no column of it is masked"]
+    if not cells:
+        words.append("it has no rows")
+    return "; ".join(words)
+
+
+def _shares(available: Sequence[int], wanted: int) -> list[int]:
+    """How many rows to show of each place: about as many of each, `wanted` in all."""
+    shares = [0] * len(available)
+    while wanted > 0 and shares != list(available):
+        for i, most in enumerate(available):
+            if shares[i] < most and wanted > 0:
+                shares[i] += 1
+                wanted -= 1
+    return shares
+
+
+def _fields(text: bytes, rows: int) -> Iterator[list[bytes]]:
+    """The first `rows` rows, each as its fields."""
+    start = 0
+    for _ in range(rows):
+        end = text.index(b"\n", start)
+        yield text[start:end].split(b"\t")
+        start = end + 1
+
+
+def _cell(before: bytes, after: bytes, kind: Kind) -> Cell:
+    return Cell(_value(before, kind), _value(after, kind), before != after)
+
+
+def _value(field: bytes, kind: Kind) -> Value | None:
+    if field == NULL_FIELD:
+        return None
+    form, rest = "", field
+    if len(field) > 1 and field[0] == BACKSLASH and field[1] in _FORMS:
+        form, rest = _FORMS[field[1]], field[2:]
+    value = unescape_value(rest)
+    if kind is Kind.BINARY and not form:
+        found = _HEXADECIMAL.fullmatch(value)  # as PostgreSQL writes a bytea
+        if found is not None:
+            form, value = "blob", found[1]
+    size = len(value) // 2 if form == "blob" else len(value)
+    cut = len(value) > LONGEST
+    if cut:
+        value = _whole_characters(value[:LONGEST])
+    return Value(value.decode("utf-8", "backslashreplace"), form, size, cut)
+
+
+def _whole_characters(value: bytes) -> bytes:
+    """`value` without the beginning of a character at its end."""
+    for back in range(1, 4):
+        if value[-back] >= 0xC0:
+            return value[:-back]
+        if value[-back] < 0x80:
+            break
+    return value
+
+
+class _Sampler:
+    """Reads rows at the beginning, in the middle and near the end of tables.
+
+    What is read of a table is bounded, however big that is. Where a source can't cut it into
+    pieces, the reader has to be given up, and with it the snapshot: the next table is then read
+    from a new one.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.snapshot = source.open()
+        self.schema = self.snapshot.schema()
+
+    def close(self) -> None:
+        self.snapshot.close()
+
+    def blocks(self, table: Table, wanted: int) -> list[RowBlock]:
+        """Whole rows of one or more places, `wanted` or more in all if the table has as many."""
+        found: list[RowBlock] = []
+        snapshot = self.snapshot
+        for piece in _spread(snapshot.slices(self._known(table), _PIECE)):
+            block = self._beginning(piece, wanted)
+            if block.rows:
+                found.append(block)
+            enough = len(found) >= _PLACES and sum(block.rows for block in found) >= wanted
+            if enough or self.snapshot is not snapshot:
+                break
+        return found
+
+    def _known(self, table: Table) -> Table:
+        """The table as the present snapshot has it."""
+        now = self.schema.find(table.schema, table.name)
+        if now is None:
+            raise DatabaseError(f"{table.qualified} is not there any more")
+        return now
+
+    def _beginning(self, piece: Slice, wanted: int) -> RowBlock:
+        kept: list[bytes] = []
+        rows = size = read = 0
+        reader = self.snapshot.read(piece)
+        for block in reader:
+            if not kept or (rows < wanted and size < _ENOUGH):
+                kept.append(block.text)
+                rows += block.rows
+                size += len(block.text)
+            # To its end, as long as that is near: to stop before would end the snapshot.
+            read += len(block.text)
+            if read > _MOST:
+                self._begin_anew()
+                break
+        return RowBlock(b"".join(kept), rows)
+
+    def _begin_anew(self) -> None:
+        self.snapshot.close()
+        self.snapshot = self._source.open()
+        self.schema = self.snapshot.schema()
+
+
+def _spread(pieces: Sequence[Slice]) -> list[Slice]:
+    """A few of them: the first, one in the middle, the last, then some between those."""
+    last = len(pieces) - 1
+    places = [0, last // 2, last, *(last * i // (_TRIES - 1) for i in range(1, _TRIES - 1))]
+    return [pieces[i] for i in list(dict.fromkeys(places))[:_TRIES]] if pieces else []
