@@ -41,10 +41,10 @@ class Shuffle(Rule):
 
     The values are real ones, and the dump holds them: this is for columns that identify nobody by
     themselves, such as a salary, a date of joining or a city, and never for names, addresses or
-    numbers of accounts. A search for leaks finds them all. Nor does it hide much where a few values
-    are telling, such as the highest salary. A block with fewer than `least` distinct values, NULL
-    and the empty one aside, ends the dump, since hardly anything would be hidden. That may be the
-    last block of a table, which can have few rows: then make `least` smaller.
+    numbers of accounts. A search for leaks passes them over. Nor does it hide much where a few
+    values are telling, such as the highest salary. A block with fewer than `least` distinct values,
+    NULL and the empty one aside, ends the dump, since hardly anything would be hidden. That may be
+    the last block of a table, which can have few rows: then make `least` smaller.
 
     Equal values get different replacements, in one table and in others, and another dump may
     shuffle otherwise, since its blocks may be cut otherwise. Distinct values stay distinct.

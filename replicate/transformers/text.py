@@ -100,7 +100,10 @@ class RedactedOptions(base.Options):
 
     character: Cover = Field(default="*", description="what covers the rest of a value")
     width: int = Field(
-        default=10, ge=0, le=1000, description="how many of `character` follow, however many hide"
+        default=10,
+        ge=0,
+        le=1000,
+        description="how many of `character` follow, whatever the value has",
     )
 
 
