@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target
-from replicate.transformers.decimal_text import Exact, read, written
+from replicate.transformers.numbers.decimal_text import Exact, read, written
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
 

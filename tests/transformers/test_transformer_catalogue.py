@@ -15,7 +15,7 @@ from replicate.rows.arrays import strings
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.transformers import base, catalogue
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
-from replicate.transformers.pools import pick
+from replicate.transformers.columnar.pools import pick
 from replicate.transformers.registry import all_transformers
 from replicate.transformers.rule import TEXTUAL, Rule
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import KEEP, Column, Kind, Replacement
 from replicate.transformers.base import Effects, Target, Uniqueness
-from replicate.transformers.conditions import When, parse_condition
 from replicate.transformers.registry import build
+from replicate.transformers.wrapping.conditions import When, parse_condition
 from tests.support.masking import KEYED
 
 COLUMNS = {

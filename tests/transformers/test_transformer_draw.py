@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.ciphers import algorithms
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from replicate.rows.column import Column
+from replicate.transformers.columnar.lots import below, digits, letters, words
 from replicate.transformers.draw import keyed_draw, random_draw, stream
-from replicate.transformers.lots import below, digits, letters, words
 
 KEY = bytes(range(32))
 VALUES: list[bytes | None] = [b"", b"a", b"x" * 16, b"y" * 17, b"z" * 1000, b"a", None]

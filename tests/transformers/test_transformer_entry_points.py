@@ -48,7 +48,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_package_s_transformer_is_used_by_its_name() -> None:
     assert {"shout", "broken", "nothing"} <= set(names())
     assert apply("shout", ["Zoë".encode(), None, b"", b"a"]) == ["ZOË".encode(), None, b"", b"A"]
-    assert find("email").__module__ == "replicate.transformers.contacts"
+    assert find("email").__module__ == "replicate.transformers.contact.emails"
     assert "shout" not in [cls.name for cls in all_transformers()]
 
 

@@ -9,7 +9,7 @@ from replicate.errors import TransformError
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, NULL, Column, Replacement
 from replicate.transformers.base import Effects, Uniqueness
-from replicate.transformers.fitting import Fitted
+from replicate.transformers.wrapping.fitting import Fitted
 
 EFFECTS = Effects(Uniqueness.MAY_COLLIDE)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target, Uniqueness
-from replicate.transformers.characters import Permuted
+from replicate.transformers.columnar.characters import Permuted
 from replicate.transformers.draw import KeyedDraw
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one

@@ -16,9 +16,9 @@ from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, NULL, Column, Kind, Replacement
 from replicate.rows.json_paths import parse_path
 from replicate.transformers.base import Draw, Effects, Target, Transformer, Uniqueness
-from replicate.transformers.inside_arrays import InsideArray
-from replicate.transformers.inside_json import Inner, InsideJson, for_leaves
 from replicate.transformers.registry import build
+from replicate.transformers.wrapping.inside_arrays import InsideArray
+from replicate.transformers.wrapping.inside_json import Inner, InsideJson, for_leaves
 from tests.support.masking import KEYED, OTHER, RANDOM, apply
 
 Fate = bytes | int | None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target, Uniqueness
-from replicate.transformers.permutations import permuted, tweaks
+from replicate.transformers.columnar.permutations import permuted, tweaks
 from replicate.transformers.registry import build
 from tests.support.distinct import outcomes
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target, Uniqueness
-from replicate.transformers.iban_formats import countries
+from replicate.transformers.payment.iban_formats import countries
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
 

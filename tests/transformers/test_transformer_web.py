@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from replicate.errors import UsageError
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target, Uniqueness
+from replicate.transformers.networks.user_agents import USER_AGENTS
 from replicate.transformers.registry import build
-from replicate.transformers.vocabularies_web import USER_AGENTS
 from tests.support.distinct import outcomes
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
 

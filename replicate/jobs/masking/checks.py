@@ -10,7 +10,7 @@ from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
 from replicate.rows.column import Column
 from replicate.transformers.base import Effects, Uniqueness
-from replicate.transformers.fitting import check_length
+from replicate.transformers.wrapping.fitting import check_length
 
 Refuse = Callable[[str, str | None], ConfigError]
 

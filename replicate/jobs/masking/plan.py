@@ -15,12 +15,12 @@ from replicate.rows.json_paths import parse_path
 from replicate.rows.values import Field
 from replicate.transformers import registry
 from replicate.transformers.base import Draw, Target, Transformer
-from replicate.transformers.conditions import When
 from replicate.transformers.draw import keyed_draw, random_draw
-from replicate.transformers.fitting import Fitted
-from replicate.transformers.inside_arrays import InsideArray
-from replicate.transformers.inside_json import InsideJson, for_leaves
-from replicate.transformers.watching import Watching
+from replicate.transformers.wrapping.conditions import When
+from replicate.transformers.wrapping.fitting import Fitted
+from replicate.transformers.wrapping.inside_arrays import InsideArray
+from replicate.transformers.wrapping.inside_json import InsideJson, for_leaves
+from replicate.transformers.wrapping.watching import Watching
 
 TableKey = tuple[str, str]
 """A table's schema and name."""

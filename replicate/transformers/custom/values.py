@@ -23,7 +23,7 @@ from replicate.rows.arrays import from_offsets
 from replicate.rows.column import KEEP, NULL, Column, Kind, Replacement
 from replicate.rows.spans import gather
 from replicate.transformers.base import Target
-from replicate.transformers.pools import check_size
+from replicate.transformers.columnar.pools import check_size
 from replicate.transformers.rule import EVERY, TEXTUAL
 
 KINDS = EVERY - {Kind.BINARY, Kind.ARRAY}

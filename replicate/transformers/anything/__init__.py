@@ -1,0 +1,1 @@
+"""What fits values of any kind."""

@@ -1,0 +1,1 @@
+"""What transformers are built of: whole columns of numbers, characters and pools at once."""

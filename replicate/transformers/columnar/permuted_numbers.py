@@ -1,0 +1,166 @@
+"""Numbers in place of numbers that are written alike, by permutations or by chance.
+
+What is replaced is the digits from the first that is not 0 on, up to the last that is not 0 behind
+the point; the first and, behind the point, the last don't become 0 either. Sign, point and other
+zeros stay. So numbers that differ become numbers that differ, however they are written, and a
+number needs no more room than it did. A single digit before the point with nothing behind it may
+become 0, and 0 any digit, unless there is a minus sign.
+
+A replacement outside of these bounds is replaced again until it is within: walking along a
+permutation from a number within, one always comes to another such, and no two come to the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from replicate.errors import TransformError
+from replicate.rows.column import Column, Kind
+from replicate.transformers.columnar.characters import Replacer, replaced_in
+from replicate.transformers.columnar.windows import (
+    any_in_row,
+    count_in_row,
+    is_digit,
+    running_count,
+    shapes,
+    window,
+)
+
+Bytes = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.intp]
+Places = npt.NDArray[np.int8]
+
+_WHOLE = re.compile(rb"-?0+")
+_DECIMAL = re.compile(rb"-?(0+)(?:\.0+)?")
+_ZERO = np.uint8(ord("0"))
+_EXACT = 15
+"""Digits of a floating-point number that stay distinct, whatever they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What replacements of the rows have to be like; all of shape (rows,).
+
+    The digit at `first` is not 0 but where it is `free`, nor the one at `last`, which is that of
+    `first` where nothing behind the point is replaced. An integer is at most `most`.
+    """
+
+    first: Rows
+    free: Flags
+    last: Rows
+    most: npt.NDArray[np.uint64] | None
+
+
+def permuted_numbers(
+    column: Column, replace: Replacer, *, bits: int, keep: tuple[int, int] = (0, 0)
+) -> Bytes:
+    """The replacements as the rows of a matrix, each as long as its value.
+
+    Values of a column of integers become such of so many `bits`. The first and the last so many
+    characters that `keep` says stay, in values that are longer than both together. Raises
+    `TransformError` for a value that is no number, is longer than 32 bytes, or has no digit that
+    could be replaced. NULL and the empty string are left out.
+    """
+    text = window(column)
+    length = column.length
+    digit = is_digit(text)
+    ones = _place_of_ones(column, text, digit)
+    nonzero = digit & (text != _ZERO)
+    count = running_count(nonzero)
+    replaced = digit & (count > 0)
+    places = np.arange(text.shape[1], dtype=np.int8)
+    if column.kind is not Kind.INTEGER:
+        # A nonzero digit is at or behind a place if those before it are not all of them.
+        ends = (count - nonzero.view(np.uint8)) < count[:, -1:]
+        replaced &= ends | (places <= ones[:, None])
+    zero = (count[:, -1] == 0) & (length > 0)
+    replaced[np.flatnonzero(zero), ones[zero]] = True
+    bounds = _bounds(column, text, digit, replaced, ones=ones, bits=bits)
+    if any(keep):
+        whole = length.astype(np.int16)[:, None]
+        kept = (places < keep[0]) | (places >= whole - keep[1])
+        replaced &= ~(kept & (whole > sum(keep)))
+        _refuse((length > 0) & ~any_in_row(replaced), "a number has no digit that may be replaced")
+
+    # The zeros behind are left out, so that equal numbers, however written, stay equal, and others
+    # don't meet.
+    size = np.where(length > 0, np.maximum(bounds.last, ones) + 1, 0)
+    pending = np.flatnonzero(length > 0)
+    while pending.size:
+        text[pending] = replaced_in(replace, text[pending], size[pending], replaced[pending])
+        pending = pending[~_is_within(text[pending], digit[pending], bounds, pending)]
+    return text
+
+
+def _place_of_ones(column: Column, text: Bytes, digit: Flags) -> Places:
+    """Where the last digit before the point stands, int8 (rows,)."""
+    shape, forms = shapes(text, digit)
+    written = _WHOLE if column.kind is Kind.INTEGER else _DECIMAL
+    matches = [written.fullmatch(form) for form in forms]
+    fits = np.array([match is not None for match in matches], np.bool_)[shape]
+    # Longer than the window, or with a NUL at its end.
+    fits &= column.length == np.array([len(form) for form in forms])[shape]
+    _refuse(~fits & (column.length > 0), "a value is no number that keeps its format")
+    before = [form.partition(b".")[0] for form in forms]
+    return np.array([max(len(whole) - 1, 0) for whole in before], np.int8)[shape]
+
+
+def _bounds(
+    column: Column, text: Bytes, digit: Flags, replaced: Flags, *, ones: Places, bits: int
+) -> _Bounds:
+    rows = np.arange(len(text))
+    first = np.argmax(replaced, axis=1)
+    negative = text[:, 0] == ord("-")
+    zero = text[rows, first] == _ZERO
+    _refuse((column.length > 0) & negative & zero, "a value is no number that keeps its format")
+    if column.kind is not Kind.INTEGER:
+        if column.kind is Kind.REAL:
+            exact = count_in_row(replaced) <= _EXACT
+            _refuse(~exact, "a floating-point number has more digits than it can tell")
+        last = text.shape[1] - 1 - np.argmax(replaced[:, ::-1], axis=1)
+        last = np.where(last > ones, last, first)
+        return _Bounds(first, (last == first) & (first == ones) & ~negative, last, None)
+    free = (first == ones) & ~negative
+    digits = count_in_row(digit)
+    longest = len(str(2 ** (bits - 1)))
+    if not (digits >= longest).any():
+        return _Bounds(first, free, first, None)
+    most = np.full(len(text), 2 ** (bits - 1) - 1, np.uint64) + negative
+    beyond = (digits > longest) | (_number(text, digit) > most)
+    _refuse(beyond, "an integer is larger than those of the column")
+    return _Bounds(first, free, first, most)
+
+
+def _is_within(text: Bytes, digit: Flags, bounds: _Bounds, rows: Rows) -> Flags:
+    at = np.arange(len(text))
+    within: Flags = text[at, bounds.first[rows]] != _ZERO
+    if bounds.last is not bounds.first:
+        within &= text[at, bounds.last[rows]] != _ZERO
+    within |= bounds.free[rows]
+    if bounds.most is not None:
+        within &= _number(text, digit) <= bounds.most[rows]
+    return within
+
+
+def _number(text: Bytes, digit: Flags) -> npt.NDArray[np.uint64]:
+    """The digits of each row, 19 at most, as a number."""
+    value = np.zeros(len(text), np.uint64)
+    for place in range(min(text.shape[1], 20)):
+        flags = digit[:, place]
+        value = np.where(flags, value * np.uint64(10) + (text[:, place] - _ZERO), value)
+    return value
+
+
+def _refuse(rows: Flags, message: str) -> None:
+    if rows.any():
+        raise TransformError(
+            message,
+            hint="use random, which takes every number, null or fixed",
+            row=int(np.argmax(rows)),
+        )

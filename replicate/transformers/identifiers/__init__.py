@@ -1,0 +1,1 @@
+"""Tokens, hashes, passwords, and identifiers of a shape of their own."""

@@ -1,0 +1,1 @@
+"""Addresses of machines, and of what is on the web."""

@@ -1,0 +1,1 @@
+"""Where people live: addresses and their parts."""

@@ -1,0 +1,1 @@
+"""Texts: filler, covered and cut ones, patterns, templates, documents."""

@@ -1,0 +1,1 @@
+"""Transformers around another one: conditions, JSON, arrays, length."""
