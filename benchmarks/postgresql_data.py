@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from replicate.transformers.people.vocabularies import FIRST_NAMES, LAST_NAMES
+from replicate.transformers.vocabularies.lists import FIRST_NAMES, LAST_NAMES
 from tests.support.postgres import Server
 
 VERSION = 1  # to be raised with every change of what is generated

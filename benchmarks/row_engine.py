@@ -21,8 +21,8 @@ from replicate.rows.grammar import unescape_value
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
 from replicate.transformers.base import Target
 from replicate.transformers.draw import keyed_draw
-from replicate.transformers.people.vocabularies import FIRST_NAMES, LAST_NAMES, SHORT_NAMES
 from replicate.transformers.registry import build
+from replicate.transformers.vocabularies.lists import FIRST_NAMES, LAST_NAMES, SHORT_NAMES
 
 _BLOCK = 4 << 20  # bytes, about what a source hands over at a time
 _COLUMNS = 16

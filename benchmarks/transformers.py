@@ -20,9 +20,9 @@ from replicate.rows.column import Column, Kind
 from replicate.rows.memory import single_threaded_arrow, tune_allocator
 from replicate.transformers.base import Draw, Target, Transformer
 from replicate.transformers.draw import keyed_draw, random_draw
-from replicate.transformers.people.vocabularies import FIRST_NAMES, LAST_NAMES
 from replicate.transformers.registry import all_transformers, build
 from replicate.transformers.rule import Rule
+from replicate.transformers.vocabularies.lists import FIRST_NAMES, LAST_NAMES
 
 ROWS = 18_000
 """Values a call: rows of a block of 2 MiB to 4 MiB."""

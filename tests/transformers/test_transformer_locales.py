@@ -17,9 +17,9 @@ import pytest
 from replicate.errors import UsageError
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target
-from replicate.transformers.people import locales
-from replicate.transformers.people.locales import Vocabulary, drawn, first_names
 from replicate.transformers.registry import build
+from replicate.transformers.vocabularies import locales
+from replicate.transformers.vocabularies.locales import Vocabulary, drawn, first_names
 from tests.support.masking import KEYED, OTHER, apply
 
 WITH_LOCALE = (
@@ -178,7 +178,7 @@ def test_odd_locales_work() -> None:
 
 _DIGEST = """
 import hashlib
-from replicate.transformers.people.locales import Vocabulary, drawn
+from replicate.transformers.vocabularies.locales import Vocabulary, drawn
 for locale in ("it_IT", "de_DE"):
     for vocabulary in (Vocabulary.CITY, Vocabulary.LAST_NAME, Vocabulary.ADDRESS):
         print(hashlib.sha256(repr(drawn(locale, vocabulary)).encode()).hexdigest())

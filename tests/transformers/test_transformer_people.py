@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from replicate.errors import UsageError
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target
-from replicate.transformers.people.vocabularies import (
+from replicate.transformers.vocabularies.lists import (
     COMPANY_ENDS,
     FIRST_NAMES,
     JOBS,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from replicate.errors import UsageError
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target, Uniqueness
-from replicate.transformers.people.vocabularies import STATES, STREETS, TOWNS
 from replicate.transformers.places.countries import COUNTRIES
 from replicate.transformers.registry import build
+from replicate.transformers.vocabularies.lists import STATES, STREETS, TOWNS
 from tests.support.masking import KEYED, OTHER, RANDOM, TEXTS, apply, one
 
 PLACES: list[tuple[str, dict[str, Any]]] = [

@@ -7,7 +7,7 @@ import numpy as np
 from replicate.errors import UsageError
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.columnar.lots import Bytes
-from replicate.transformers.people.vocabularies import SHORT_NAMES
+from replicate.transformers.vocabularies.lists import SHORT_NAMES
 
 WIDTH = 20
 """Bytes of a handle: `NAMED` before the letters and digits, and `LETTERS` of them."""

@@ -20,7 +20,7 @@ from replicate.transformers.columnar.joined import squeezed, table
 from replicate.transformers.columnar.lots import Bytes
 from replicate.transformers.columnar.pools import Index, Integers
 from replicate.transformers.columnar.windows import WIDEST, any_in_row, running_count
-from replicate.transformers.people.vocabularies import FIRST_NAMES, LAST_NAMES
+from replicate.transformers.vocabularies.lists import FIRST_NAMES, LAST_NAMES
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([^{}]+)")
 _LITERAL = re.compile(r"[!-~]+")

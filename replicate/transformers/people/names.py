@@ -19,14 +19,15 @@ from replicate.transformers.columnar.picks import (
     too_short,
 )
 from replicate.transformers.columnar.pools import Index
-from replicate.transformers.people import locales
-from replicate.transformers.people.locales import Gender, LocaleOptions, Vocabulary
-from replicate.transformers.people.vocabularies import (
+from replicate.transformers.vocabularies import locales
+from replicate.transformers.vocabularies.lists import (
     FIRST_NAMES,
     LAST_NAMES,
     MENS_NAMES,
     WOMENS_NAMES,
 )
+from replicate.transformers.vocabularies.locales import Gender, LocaleOptions, Vocabulary
+from replicate.transformers.vocabularies.localised import Localised
 
 _OWN = {"any": FIRST_NAMES, "female": WOMENS_NAMES, "male": MENS_NAMES}
 
@@ -62,7 +63,7 @@ class FirstName(Picking):
         self._pool = pool_of(fitting(names, target, self.name))
 
 
-class LastName(Picking):
+class LastName(Localised):
     """Every value but NULL and the empty string becomes one of 900 last names.
 
     Many values share a name, so a unique column can't have them. Where the column is short, only
@@ -73,14 +74,8 @@ class LastName(Picking):
     name = "last-name"
     summary = "Replaces the value by a last name"
     examples = (Example("Roe"),)
-    Options: ClassVar[type[base.Options]] = LocaleOptions
-
-    def __init__(self, options: LocaleOptions, *, target: Target, draw: Draw) -> None:
-        super().__init__(options, target=target, draw=draw)
-        names = LAST_NAMES
-        if options.locale is not None:
-            names = locales.drawn(options.locale, Vocabulary.LAST_NAME)
-        self._pool = pool_of(fitting(names, target, self.name))
+    own = LAST_NAMES
+    vocabulary = Vocabulary.LAST_NAME
 
 
 class FullNameOptions(FirstNameOptions):

@@ -10,9 +10,10 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.picks import Pair, Picking, Word, chosen, fitting, pool_of
 from replicate.transformers.columnar.pools import Index
-from replicate.transformers.people import locales
-from replicate.transformers.people.locales import LocaleOptions, Vocabulary
-from replicate.transformers.people.vocabularies import COMPANY_ENDS, JOBS, LAST_NAMES
+from replicate.transformers.vocabularies import locales
+from replicate.transformers.vocabularies.lists import COMPANY_ENDS, JOBS, LAST_NAMES
+from replicate.transformers.vocabularies.locales import LocaleOptions, Vocabulary
+from replicate.transformers.vocabularies.localised import Localised
 
 
 class Company(Picking):
@@ -48,7 +49,7 @@ class Company(Picking):
         return self._pair(chosen(drawn[:, 0], self._names), chosen(drawn[:, 1], len(COMPANY_ENDS)))
 
 
-class Job(Picking):
+class Job(Localised):
     """Every value but NULL and the empty string becomes one of some 340 job titles.
 
     Many values share a title, so a unique column can't have them. Where the column is short, only
@@ -59,11 +60,5 @@ class Job(Picking):
     name = "job"
     summary = "Replaces the value by a job title"
     examples = (Example("Head of Sales"),)
-    Options: ClassVar[type[base.Options]] = LocaleOptions
-
-    def __init__(self, options: LocaleOptions, *, target: Target, draw: Draw) -> None:
-        super().__init__(options, target=target, draw=draw)
-        titles = JOBS
-        if options.locale is not None:
-            titles = locales.drawn(options.locale, Vocabulary.JOB)
-        self._pool = pool_of(fitting(titles, target, self.name))
+    own = JOBS
+    vocabulary = Vocabulary.JOB

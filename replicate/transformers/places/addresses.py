@@ -32,10 +32,10 @@ from replicate.transformers.columnar.windows import (
     overwrite,
     window,
 )
-from replicate.transformers.people import locales
-from replicate.transformers.people.locales import LocaleOptions, Vocabulary
-from replicate.transformers.people.vocabularies import STREETS, TOWNS
 from replicate.transformers.rule import NUMBERS, TEXTUAL
+from replicate.transformers.vocabularies import locales
+from replicate.transformers.vocabularies.lists import STREETS, TOWNS
+from replicate.transformers.vocabularies.locales import LocaleOptions, Vocabulary
 
 _NUMBERS = tuple(f"{number} " for number in range(1, 200))
 _POSTCODE = 5  # digits

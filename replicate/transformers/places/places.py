@@ -10,13 +10,14 @@ from replicate.errors import UsageError
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.picks import Picking, fitting, pool_of
-from replicate.transformers.people import locales
-from replicate.transformers.people.locales import LocaleOptions, Vocabulary
-from replicate.transformers.people.vocabularies import STATES, TOWNS
 from replicate.transformers.places.countries import COUNTRIES
+from replicate.transformers.vocabularies import locales
+from replicate.transformers.vocabularies.lists import STATES, TOWNS
+from replicate.transformers.vocabularies.locales import LocaleOptions, Vocabulary
+from replicate.transformers.vocabularies.localised import Localised
 
 
-class City(Picking):
+class City(Localised):
     """Every value but NULL and the empty string becomes one of some 3,000 towns.
 
     They are put together of two syllables, such as Ashford, and some happen to exist. Many values
@@ -28,14 +29,8 @@ class City(Picking):
     name = "city"
     summary = "Replaces the value by the name of a town"
     examples = (Example("Hamburg"),)
-    Options: ClassVar[type[base.Options]] = LocaleOptions
-
-    def __init__(self, options: LocaleOptions, *, target: Target, draw: Draw) -> None:
-        super().__init__(options, target=target, draw=draw)
-        towns = TOWNS
-        if options.locale is not None:
-            towns = locales.drawn(options.locale, Vocabulary.CITY)
-        self._pool = pool_of(fitting(towns, target, self.name))
+    own = TOWNS
+    vocabulary = Vocabulary.CITY
 
 
 class StateOptions(LocaleOptions):

@@ -18,6 +18,7 @@ from replicate.errors import TransformError, UsageError
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, Column, Kind, Replacement
 from replicate.transformers.base import Effects, Transformer, Uniqueness
+from replicate.transformers.wrapping.around import Around
 from replicate.transformers.wrapping.comparisons import (
     UNORDERED,
     Flags,
@@ -299,7 +300,7 @@ def _maybe_negated(node: Expression, term: Term) -> Term:
     return term
 
 
-class When:
+class When(Around):
     """Masks the values of those rows that a condition does not exclude, and keeps the others.
 
     A value stays only where the condition is false for certain. Where it is unknown, because a
@@ -308,7 +309,7 @@ class When:
 
     def __init__(self, inner: Transformer, condition: str, columns: Mapping[str, Kind]) -> None:
         """Raises `UsageError` for what is no condition on `columns`, the kinds of the table's."""
-        self._inner = inner
+        super().__init__(inner)
         self._condition = parse_condition(condition, columns)
 
     @property
@@ -322,13 +323,6 @@ class When:
     @property
     def reads(self) -> frozenset[str]:
         return self._inner.reads | self._condition.columns
-
-    @property
-    def reads_masked(self) -> frozenset[str]:
-        return self._inner.reads_masked
-
-    def close(self) -> None:
-        self._inner.close()
 
     def transform(self, column: Column) -> Replacement:
         missing = self._condition.columns - column.beside.keys()

@@ -7,30 +7,16 @@ import numpy as np
 from replicate.errors import TransformError
 from replicate.rows.arrays import contents
 from replicate.rows.column import Column, Replacement
-from replicate.transformers.base import Effects, Transformer
+from replicate.transformers.base import Transformer
+from replicate.transformers.wrapping.around import Around
 
 
-class Fitted:
+class Fitted(Around):
     """Another transformer, whose replacements may have `most` characters; longer ones raise."""
 
     def __init__(self, inner: Transformer, most: int) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._most = most
-
-    @property
-    def effects(self) -> Effects:
-        return self._inner.effects
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return self._inner.reads
-
-    @property
-    def reads_masked(self) -> frozenset[str]:
-        return self._inner.reads_masked
-
-    def close(self) -> None:
-        self._inner.close()
 
     def transform(self, column: Column) -> Replacement:
         replacement = self._inner.transform(column)

@@ -12,10 +12,11 @@ from replicate.rows.arrays import indexes, strings
 from replicate.rows.column import KEEP, Column, Kind, Replacement
 from replicate.rows.splice import Texts
 from replicate.transformers.base import Effects, Transformer, Uniqueness
+from replicate.transformers.wrapping.around import Around
 from replicate.transformers.wrapping.parts import ask, chosen, parts_of
 
 
-class InsideArray:
+class InsideArray(Around):
     """Masks the elements of PostgreSQL's arrays, whose values are of `element`, with `inner`.
 
     Elements come to `inner` unescaped, those of nested arrays as well, and are put back in quotes
@@ -34,7 +35,7 @@ class InsideArray:
         produces = inner.effects.produces
         if produces is not None and element not in produces:
             raise UsageError(f"its replacements don't fit an array of {element.value} values")
-        self._inner = inner
+        super().__init__(inner)
         self._element = element
 
     @property
@@ -46,17 +47,6 @@ class InsideArray:
         if injective and not inner.makes_null:
             return Effects(inner.uniqueness)
         return Effects(Uniqueness.MAY_COLLIDE)
-
-    @property
-    def reads(self) -> frozenset[str]:
-        return self._inner.reads
-
-    @property
-    def reads_masked(self) -> frozenset[str]:
-        return self._inner.reads_masked
-
-    def close(self) -> None:
-        self._inner.close()
 
     def transform(self, column: Column) -> Replacement:
         texts = Texts.of(column)

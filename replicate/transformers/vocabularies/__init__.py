@@ -1,0 +1,1 @@
+"""Words to pick replacements from: our own lists, and those of Faker's locales."""
