@@ -23,14 +23,18 @@ import numpy as np
 import numpy.typing as npt
 
 from replicate.crypto.prf import Prf
-from replicate.errors import CorruptError
+from replicate.errors import CorruptError, WrongKeyError
 from replicate.rows.column import Column, Kind
 from replicate.rows.spans import heads
 
 _VERSION = 1
 _HASHES = 6
 _BITS_A_VALUE = 64  # with two entries a value, a false alarm in some ten million values
-_SMALLEST, _LARGEST = 20, 29  # log2 of the bits: 128 KiB to 64 MiB
+_SMALLEST, _LARGEST = 24, 29  # log2 of the bits: 2 MiB to 64 MiB
+
+_FULLEST = 5  # sixteenths of the bits; a filter that holds what it is made for sets three of them
+
+_CHECK = b"replicate/leak-filter/1"
 
 _SHORTEST = 6
 """Bytes that a value has at least to be entered: shorter ones recur by chance."""
@@ -63,8 +67,10 @@ class Shape:
     thinned: int
 
     @classmethod
-    def for_values(cls, count: int) -> Shape:
-        """One for about so many values."""
+    def for_values(cls, count: int | None) -> Shape:
+        """One for about so many values; None for nobody knows how many."""
+        if count is None:
+            return cls(_LARGEST, 0)
         wanted = max(count * _BITS_A_VALUE - 1, 1).bit_length()
         bits = min(max(wanted, _SMALLEST), _LARGEST)
         return cls(bits, max(wanted - bits, 0))
@@ -123,12 +129,13 @@ class LeakFilter:
             "bits": self.shape.bits,
             "thinned": self.shape.thinned,
             "columns": [[each.label, each.by_chance] for each in self.columns],
+            "check": self._prf.one(_CHECK).hex(),
         }
         return json.dumps(about).encode() + b"\n" + self._bits.tobytes()
 
     @classmethod
     def decode(cls, key: bytes, data: bytes) -> LeakFilter:
-        """What `encode` gave. Raises `CorruptError` for anything else."""
+        """What `encode` gave. Raises `WrongKeyError`, and `CorruptError` for anything else."""
         line, _, bits = data.partition(b"\n")
         try:
             about = json.loads(line)
@@ -140,7 +147,18 @@ class LeakFilter:
             raise CorruptError("the leak filter is not written as one") from error
         if not right:
             raise CorruptError("the leak filter is not one of this version")
-        return cls(key, shape, columns, np.frombuffer(bits, np.uint8))
+        found = cls(key, shape, columns, np.frombuffer(bits, np.uint8))
+        if about.get("check") != found._prf.one(_CHECK).hex():
+            raise WrongKeyError("the dump was made with another masking_key")
+        if found.is_full:
+            raise CorruptError("the leak filter holds more values than it can tell apart")
+        return found
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many bits are set that false alarms are frequent."""
+        count = np.bincount(self._bits, minlength=256) @ _ONES
+        return int(count) > _FULLEST << self.shape.bits >> 4
 
     def _lanes(self, values: Column, wanted: Flags) -> tuple[tuple[Words, Words], Rows]:
         """Two numbers for each value that is wanted and not thinned out, and their rows."""
@@ -169,6 +187,7 @@ class LeakFilter:
         return found
 
 
+_ONES = np.array([value.bit_count() for value in range(256)])
 _BIT = (1 << np.arange(8)).astype(np.uint8)
 
 

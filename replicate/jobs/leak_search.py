@@ -84,12 +84,8 @@ class LeakSearch:
             rows = row[inside]
             # A row that was counted as a whole is not counted again.
             new = ~np.isin(rows, whole)
-            self._note(
-                label,
-                False,
-                rows[new],
-                [each for each, is_new in zip(of, new, strict=True) if is_new],
-            )
+            fresh = [each for each, is_new in zip(of, new, strict=True) if is_new]
+            self._note(label, chance, rows[new], fresh)
 
     def _note(
         self, label: str, chance: bool, rows: npt.NDArray[np.integer], of: list[tuple[int, ...]]

@@ -70,12 +70,15 @@ def watching(
         yield None
         return
     columns = []
-    count = 0
+    count: int | None = 0
     for table in tables:
         for mask in plan.of(table).columns:
             if mask.changes:
                 columns.append(Watched(mask.label, _may_collide(mask, masking_key)))
-                count += table.rows or 0
+                # Nobody knows how many values documents and arrays hold.
+                whole = mask.recipe is not None and not mask.in_array
+                known = whole and table.rows is not None and count is not None
+                count = (count or 0) + (table.rows or 0) if known else None
     with tempfile.TemporaryDirectory(prefix="replicate-leaks-") as folder:
         yield LeakWatch(
             folder, Shape.for_values(count), tuple(columns), filter_key(masking_key, run_id)

@@ -38,7 +38,10 @@ def select_tables(config: Config, schema: Schema) -> Selection:
         if (not only or said_of(table, only)) and not said_of(table, skip)
     ]
     with_rows = tuple(table for table in chosen if not said_of(table, bare))
-    _refuse_rows_without_parents(config, with_rows, bare)
+    emptied = [table for table in schema.tables if said_of(table, bare)]
+    # What refers to a partitioned table may refer to a partition that is left empty.
+    without = bare.union(*(table.inherits for table in emptied))
+    _refuse_rows_without_parents(config, with_rows, without)
     kept = {(table.schema, table.name) for table in chosen}
     for table in chosen:
         kept.update(table.inherits)
@@ -108,12 +111,17 @@ def is_pattern(rule: TablePattern) -> bool:
     return not {"*", "?"}.isdisjoint(rule.database + rule.table)
 
 
+def matches(name: str, pattern: str) -> bool:
+    """Whether `name` fits: * stands for anything and ? for one character, and nothing else does."""
+    return fnmatch.fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
 def _pattern(rule: TablePattern) -> Callable[[Table], bool]:
     def fits(table: Table) -> bool:
         return (
             not table.part_of
-            and fnmatch.fnmatchcase(table.schema, rule.database)
-            and fnmatch.fnmatchcase(table.name, rule.table)
+            and matches(table.schema, rule.database)
+            and matches(table.name, rule.table)
         )
 
     return fits
@@ -122,7 +130,7 @@ def _pattern(rule: TablePattern) -> Callable[[Table], bool]:
 def _no_such_table(
     config: Config, schema: Schema, database: str, name: str, where: str
 ) -> ConfigError:
-    if {"*", "?", "["} & set(database + name):
+    if {"*", "?"} & set(database + name):
         message = f"the source has no table that fits {database}.{name}"
     else:
         message = f"the source has no table {database}.{name}"

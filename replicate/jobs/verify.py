@@ -154,7 +154,7 @@ def _begin_search(
     key = filter_key(masking_key, manifest.header.run_id)
     try:
         return LeakSearch(LeakFilter.decode(key, fetch_chunk(store, fmt, record)), manifest)
-    except CorruptError as error:
+    except (CorruptError, WrongKeyError) as error:
         report.unsearched = error.message
         return None
 

@@ -10,7 +10,7 @@ import pytest
 
 from replicate.crypto.prf import Prf
 from replicate.dumps.leak_filter import LeakFilter, Shape, Watched
-from replicate.errors import CorruptError
+from replicate.errors import CorruptError, WrongKeyError
 from replicate.rows.column import Column, Kind
 
 KEY = bytes(range(32))
@@ -84,7 +84,21 @@ def test_it_is_read_back_and_tells_nothing_under_another_key() -> None:
     again = LeakFilter.decode(KEY, data)
     assert again.columns == tuple(COLUMNS)
     assert len(again.find(column(0, 1000))[0]) == 1000
-    assert len(LeakFilter.decode(bytes(32), data).find(column(0, 1000))[0]) == 0
+    with pytest.raises(WrongKeyError, match="another masking_key"):
+        LeakFilter.decode(bytes(32), data)
+    other = LeakFilter(bytes(32), entered.shape, COLUMNS, entered._bits)
+    assert len(other.find(column(0, 1000))[0]) == 0
+
+
+def test_one_that_is_too_full_is_not_believed() -> None:
+    entered = LeakFilter(KEY, Shape(24, 0), COLUMNS)
+    entered.enter(0, column(0, 260_000))
+    assert not entered.is_full  # what it is made for
+    for i in range(1, 4):
+        entered.enter(0, column(i * 260_000, 260_000))
+    assert entered.is_full
+    with pytest.raises(CorruptError, match="more values than it can tell apart"):
+        LeakFilter.decode(KEY, entered.encode())
 
 
 def test_files_of_several_workers_are_merged(tmp_path: Path) -> None:
@@ -102,11 +116,11 @@ def test_files_of_several_workers_are_merged(tmp_path: Path) -> None:
     [
         b"",
         b"{}\n",
-        b'{"version":2,"bits":20,"thinned":0,"columns":[]}\n' + bytes(1 << 17),
-        b'{"version":1,"bits":20,"thinned":0,"columns":[]}\n' + bytes(5),
+        b'{"version":2,"bits":24,"thinned":0,"columns":[]}\n' + bytes(1 << 21),
+        b'{"version":1,"bits":24,"thinned":0,"columns":[]}\n' + bytes(5),
         b'{"version":1,"bits":60,"thinned":0,"columns":[]}\n',
-        b'{"version":1,"bits":20,"thinned":64,"columns":[]}\n' + bytes(1 << 17),
-        b"\xff\n" + bytes(1 << 17),
+        b'{"version":1,"bits":24,"thinned":64,"columns":[]}\n' + bytes(1 << 21),
+        b"\xff\n" + bytes(1 << 21),
     ],
 )
 def test_anything_else_is_refused(data: bytes) -> None:
@@ -115,7 +129,7 @@ def test_anything_else_is_refused(data: bytes) -> None:
 
 
 def test_it_is_what_the_format_page_says() -> None:
-    entered = LeakFilter(KEY, Shape(20, 0), COLUMNS)
+    entered = LeakFilter(KEY, Shape(24, 0), COLUMNS)
     entered.enter(1, Column.of([b"jane@mail.test"]))
     line, _, bits = entered.encode().partition(b"\n")
     assert json.loads(line)["columns"] == [["t.email", False], ["t.phone", True]]
@@ -124,5 +138,5 @@ def test_it_is_what_the_format_page_says() -> None:
     salt = (2 * 0x9E3779B97F4A7C15 | 1) % 2**64
     expected = set()
     for first, step in ((a, b), (a ^ (b * salt % 2**64), b ^ (2 * salt % 2**64))):
-        expected |= {(first + i * (step | 1)) % 2**64 % 2**20 for i in range(6)}
-    assert {n for n in range(1 << 20) if bits[n // 8] >> n % 8 & 1} == expected
+        expected |= {(first + i * (step | 1)) % 2**64 % 2**24 for i in range(6)}
+    assert {n for n in range(1 << 24) if bits[n // 8] >> n % 8 & 1} == expected

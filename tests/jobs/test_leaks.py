@@ -110,3 +110,29 @@ def test_what_can_not_be_searched_is_not_said_to_be_clean(tmp_path: Path) -> Non
     project.conf.write_text(keyless)
     with pytest.raises(UsageError, match="without the masking_key"):
         found(project)
+
+
+def test_with_another_masking_key_nothing_is_said_to_be_clean(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    create_dump(project.config(), progress=Silent())
+    project.conf.write_text(project.conf.read_text().replace("masking_key: ", "masking_key: no "))
+    report = found(project)
+    assert not report.ok
+    assert report.leaks is None
+    assert "another masking_key" in (report.unsearched or "")
+
+
+def test_what_documents_held_is_found_as_well(tmp_path: Path) -> None:
+    rules = RULES.replace(
+        "name: notes, transformer_name: random", "name: doc, transformer_name: 'null'"
+    )
+    project = project_of(tmp_path, rules)
+    put(project, "alter table customers add column doc json")
+    put(project, "create table audit(line text)")
+    for i in range(20):
+        document = f'{{"at": [{{"mail": "someone{i}@doc.test"}}]}}'
+        put(project, "update customers set doc = ? where id = ?", document, i + 1)
+    put(project, "insert into audit values ('wrote to someone7@doc.test')")
+    create_dump(project.config(), progress=Silent())
+    leaks = [leak for leak in found(project).leaks or () if not leak.by_chance]
+    assert leaks == [Leak("main.audit.line", 1, ("main.customers.doc",))]

@@ -156,6 +156,8 @@ def test_a_table_that_refers_to_itself(tmp_path: Path) -> None:
         "app.orders>who>random\napp.users>email>email",
         "app.orders>who>transient\napp.users>email>email",
         "app.users>email>email\napp.orders>who>email>link: other",
+        "app.users>email>email\napp.orders>who>null>when: who is null",
+        "app.users>email>template>transformer_options: {template: '{name}'}",
         "app.users>email>email>consistent: false",
         "app.users>email>email>transformer_options: {domain: a.test}\napp.orders>who>email",
     ],
@@ -197,6 +199,90 @@ def test_columns_of_a_link_share_the_narrowest_length(tmp_path: Path) -> None:
     two = table("two", "mail")
     plan = plan_of(tmp_path, "app.*>mail>email>link: people", one, two)
     assert [masks.columns[0].target.max_chars for masks in plan.tables.values()] == [30, 30]
+
+
+def test_what_refers_to_a_table_that_stays_behind_is_masked_all_the_same(tmp_path: Path) -> None:
+    plan_of(tmp_path, "app.users>email>email>link: people", ORDERS, USERS)
+    config = load_config(tmp_path / "conf.yaml", sections={"source"})
+    schema = Schema((ORDERS, USERS))
+    whole, part = (
+        plan_masking(config, schema, schema.tables),
+        plan_masking(config, schema, [ORDERS]),
+    )
+    assert found(part) == {"orders.who": "email"}
+    # And as it is masked in a dump that has both.
+    key = ("app", "orders")
+    assert part.tables[key].columns == whole.tables[key].columns
+    assert part.tables[key].columns[0].target.unique
+
+
+def test_a_key_to_a_partitioned_table_is_one_to_its_partitions(tmp_path: Path) -> None:
+    parent = table("visits", "who", partitioned=True, unique=(("who",),))
+    inherits = (("app", "visits"),)
+    parts = [table(f"visits_{i}", "who", inherits=inherits) for i in (1, 2)]
+    notes = table("notes", "who", foreign_keys=(ForeignKey(("who",), "visits", ("who",)),))
+    with pytest.raises(ConfigError, match=r"app.notes.who refers to app.visits_2.who"):
+        plan_of(tmp_path, "app.visits_1>who>email", parent, *parts, notes)
+    assert found(plan_of(tmp_path, "app.visits>who>email", parent, *parts, notes)) == dict.fromkeys(
+        ["visits.who", "visits_1.who", "visits_2.who", "notes.who"], "email"
+    )
+
+
+def test_ends_of_different_sizes_take_what_fits_both(tmp_path: Path) -> None:
+    small = ColumnInfo("n", "smallint", Kind.INTEGER, bits=16)
+    parent = table("parent", ColumnInfo("n", "bigint", Kind.INTEGER, bits=64), unique=(("n",),))
+    child = table("child", small, foreign_keys=(ForeignKey(("n",), "parent", ("n",)),))
+    plan = plan_of(tmp_path, "app.parent>n>format-preserving", parent, child)
+    assert [masks.columns[0].target.bits for masks in plan.tables.values()] == [16, 16]
+    padded = ColumnInfo("who", "character(60)", Kind.TEXT, max_chars=60)
+    orders = table("orders", padded, foreign_keys=ORDERS.foreign_keys)
+    with pytest.raises(ConfigError, match="padded with spaces"):
+        plan_of(tmp_path, "app.users>email>email", orders, USERS)
+
+
+def test_a_link_binds_columns_of_one_transformer(tmp_path: Path) -> None:
+    phone = ColumnInfo("phone", "varchar(12)", Kind.TEXT, max_chars=12)
+    rules = "app.users>email>email>link: people\napp.phones>phone>phone-number>link: people"
+    plan = plan_of(tmp_path, rules, USERS, table("phones", phone))
+    assert plan.tables["app", "users"].columns[0].target.max_chars is None
+
+
+def test_a_path_agrees_with_the_columns_that_share_its_replacements(tmp_path: Path) -> None:
+    mail = ColumnInfo("mail", "varchar(30)", Kind.TEXT, max_chars=30)
+    people = table("people", mail, ColumnInfo("doc", "jsonb", Kind.JSON), unique=(("mail",),))
+    rules = "app.people>mail>email>link: a\napp.people>doc.x[*].mail>email>link: a"
+    whole, inside = plan_of(tmp_path, rules, people).tables["app", "people"].columns
+    assert (whole.target.unique, whole.target.max_chars) == (True, 30)
+    assert (inside.paths[0].unique, inside.paths[0].max_chars) == (True, 30)
+
+
+DOC = ColumnInfo("doc", "jsonb", Kind.JSON)
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ("app.*>doc.a>email\napp.t>doc>transient", "transient"),
+        ("app.t>doc.a>email\napp.*>doc>transient", "email"),
+        ("app.t>doc.a>email\napp.t>doc>transient", "email"),
+        ("app.t>doc.a>email\napp.*>doc>null", None),
+        ("app.*>doc.a>email\napp.t>doc>null", None),
+        ("app.t>doc.a>email\napp.*>/do/>null", None),
+    ],
+)
+def test_a_rule_for_a_path_and_one_for_the_whole_column(
+    tmp_path: Path, rules: str, expected: str | None
+) -> None:
+    if expected is None:
+        with pytest.raises(ConfigError, match=r"app.t.doc has a rule as a whole"):
+            plan_of(tmp_path, rules, table("t", DOC))
+    else:
+        assert found(plan_of(tmp_path, rules, table("t", DOC))) == {"t.doc": expected}
+
+
+def test_brackets_in_a_pattern_are_what_they_are(tmp_path: Path) -> None:
+    tables = [table("t[1]", "a"), table("t1", "a")]
+    assert found(plan_of(tmp_path, "app.*[1]>a>random", *tables)) == {"t[1].a": "random"}
 
 
 def locked(folder: Path, *tables: Table) -> None:
@@ -268,3 +354,26 @@ def test_a_new_partition_is_nothing_new(tmp_path: Path) -> None:
     locked(tmp_path, parent, USERS)
     part = table("visits_9", "who", inherits=(("app", "visits"),))
     plan_of(tmp_path, "app.users>email>email", USERS, parent, part, more="  on_new_column: fail")
+
+
+def test_new_columns_that_refer_to_each_other_are_masked(tmp_path: Path) -> None:
+    locked(tmp_path, USERS)
+    key = ForeignKey(("id",), "b", ("id",))
+    one = table("a", "id", foreign_keys=(key,), unique=(("id",),))
+    back = ForeignKey(("id",), "a", ("id",))
+    other = table("b", "id", foreign_keys=(back,), unique=(("id",),))
+    itself = ForeignKey(("boss",), "c", ("id",))
+    alone = table("c", "id", "boss", foreign_keys=(itself,), unique=(("id",),))
+    policy = "  on_new_column: mask"
+    plan = plan_of(tmp_path, "app.users>email>transient", USERS, one, other, alone, more=policy)
+    assert found(plan) == {"users.email": "transient"} | dict.fromkeys(
+        ["a.id", "b.id", "c.id", "c.boss"], "token"
+    )
+
+
+def test_a_new_table_that_can_not_be_masked_stops_the_dump(tmp_path: Path) -> None:
+    locked(tmp_path, USERS)
+    index = table("index", "word", maskable=False, note="an index kept as a table")
+    with pytest.raises(ConfigError, match=r"app.index.word can't be masked: an index") as caught:
+        plan_of(tmp_path, "app.users>email>email", USERS, index, more="  on_new_column: mask")
+    assert "skip" in (caught.value.hint or "")

@@ -8,12 +8,16 @@ key or a `link` binds, the narrowest length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from replicate.config import Config
 from replicate.databases.base import ForeignKey, Schema, Table
-from replicate.jobs.masking.plan import ColumnMask, Recipe, TableKey
+from replicate.errors import UsageError
+from replicate.jobs.masking.plan import ColumnMask, PathMask, Recipe, TableKey
+from replicate.transformers import registry
+from replicate.transformers.base import Target
 
 ColumnKey = tuple[str, str, str]
 """Schema, table and column."""
@@ -46,25 +50,33 @@ class Reference:
         )
 
 
-def references(schema: Schema, chosen: Mapping[TableKey, Table]) -> list[Reference]:
-    """All foreign keys between tables whose rows are dumped, column by column."""
+def references(schema: Schema) -> list[Reference]:
+    """All foreign keys of the source, column by column, be their tables dumped or not."""
+    parts: defaultdict[TableKey, list[Table]] = defaultdict(list)
+    for table in schema.tables:
+        for ancestor in table.inherits:
+            parts[ancestor].append(table)
     return [
         reference
-        for table in chosen.values()
+        for table in schema.tables
         for key in table.foreign_keys
-        for reference in _pairs(schema, chosen, table, key)
+        for reference in _pairs(schema, parts, table, key)
     ]
 
 
 def _pairs(
-    schema: Schema, chosen: Mapping[TableKey, Table], table: Table, key: ForeignKey
+    schema: Schema, parts: Mapping[TableKey, Sequence[Table]], table: Table, key: ForeignKey
 ) -> Iterator[Reference]:
     parent = schema.find(key.ref_schema or table.schema, key.ref_table)
-    if parent is None or (parent.schema, parent.name) not in chosen:
+    if parent is None:
         return
-    # A reference without columns is to the other table's primary key.
-    for column, ref_column in zip(key.columns, key.ref_columns or parent.primary_key, strict=False):
-        yield Reference(table, column, parent, ref_column)
+    # What refers to a partitioned table refers to rows of its partitions.
+    inside = parts.get((parent.schema, parent.name), ()) if parent.partitioned else ()
+    for place in [each for each in inside if not each.partitioned] or [parent]:
+        # A reference without columns is to the other table's primary key.
+        columns = key.ref_columns or parent.primary_key
+        for column, ref_column in zip(key.columns, columns, strict=False):
+            yield Reference(table, column, place, ref_column)
 
 
 def find(masks: Masks, key: ColumnKey) -> ColumnMask | None:
@@ -78,21 +90,32 @@ def named(masks: Masks, key: ColumnKey) -> bool:
     return key[2] in masks.get(key[:2], {})
 
 
-def refuse_discord(config: Config, masks: Masks, found: Sequence[Reference]) -> None:
-    """Raises `ConfigError` where the ends of a foreign key would not fit together any more."""
+def refuse_discord(
+    config: Config, masks: Masks, found: Sequence[Reference], chosen: Collection[TableKey]
+) -> None:
+    """Raises `ConfigError` where the ends of a foreign key would not fit together any more.
+
+    Of tables that are dumped both: what refers to rows that stay behind has nothing to fit.
+    """
     for reference in found:
         child_key, parent_key = reference.ends
-        child, parent = find(masks, child_key), find(masks, parent_key)
-        if _signature(child) == _signature(parent):
+        if child_key[:2] not in chosen or parent_key[:2] not in chosen:
             continue
-        if child is not None and child.transformer == "null":
+        child, parent = find(masks, child_key), find(masks, parent_key)
+        if child is None and parent is None:
+            continue
+        why = "masking only one of them, or each in its own way, would break the foreign key"
+        if _signature(child) == _signature(parent):
+            if not _padded_differently(reference):
+                continue
+            why = "one is padded with spaces, so that the foreign key would not hold"
+        if child is not None and child.recipe == Recipe("null"):
             continue
         at = child or parent
         ends = "{} refers to {}".format(*reference.labels)
         raise config.error(
             at.reason.key if at is not None else "source.transformers",
-            f"{ends}, and masking only one of them, or each in its own way, would break the "
-            "foreign key",
+            f"{ends}, and {why}",
             hint="give both the same transformer with the same options, or a rule to the column "
             "that is referred to alone",
         )
@@ -102,40 +125,67 @@ def _signature(mask: ColumnMask | None) -> object:
     if mask is None:
         return None
     recipe = mask.recipe
-    # A random replacement is never the same twice, and what other columns of the row decide is not
-    # the same in another table: both equal nothing but themselves.
-    if recipe is None or not recipe.consistent or recipe.when:
+    # A random replacement is never the same twice, and what other columns of the row, or other
+    # rows, decide is not the same in another table: all equal nothing but themselves.
+    if recipe is None or not recipe.consistent or recipe.when or _looks_around(mask):
         return object()
     return (recipe.transformer, recipe.domain, _options(recipe), mask.in_array)
+
+
+def _looks_around(mask: ColumnMask) -> bool:
+    """Whether anything but the value itself decides what becomes of it."""
+    if mask.recipe is None:
+        return True
+    try:
+        by_block = registry.find(mask.recipe.transformer).by_block
+        transformer = mask.build(bytes(32))
+    except UsageError:
+        return False  # which is told when the mask is checked
+    try:
+        return by_block or bool(transformer.reads or transformer.reads_masked)
+    finally:
+        transformer.close()
+
+
+def _padded_differently(reference: Reference) -> bool:
+    """Whether one end is of PostgreSQL's char(n), and the other one isn't."""
+    ends = ((reference.child, reference.column), (reference.parent, reference.ref_column))
+    padded = {
+        info.type.startswith("character(")
+        for table, name in ends
+        for info in table.columns
+        if info.name == name
+    }
+    return len(padded) > 1
 
 
 def _options(recipe: Recipe) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, repr(value)) for name, value in recipe.options.items()))
 
 
-def agree(masks: Masks, chosen: Mapping[TableKey, Table], found: Sequence[Reference]) -> None:
+def agree(masks: Masks, tables: Mapping[TableKey, Table], found: Sequence[Reference]) -> None:
     """Let columns that share replacements share what decides over their form."""
-    bound = _bound(masks, found)
-    narrowest: dict[ColumnKey, int] = {}
-    for key, root in bound.items():
-        mask = find(masks, key)
-        if mask is not None and mask.target.max_chars is not None:
-            narrowest[root] = min(narrowest.get(root, mask.target.max_chars), mask.target.max_chars)
+    bound = _Bound(masks, found)
     distinct = {
         _sharing(mask.recipe)
-        for table in chosen.values()
-        for mask in masks.get((table.schema, table.name), {}).values()
-        if mask.recipe is not None and _is_unique(table, mask.column)
+        for key, columns in masks.items()
+        for mask in columns.values()
+        if mask.recipe is not None and _is_unique(tables[key], mask.column)
     }
-    for table_key, columns in masks.items():
+    for key, columns in masks.items():
         for name, mask in columns.items():
-            if mask.recipe is None or not mask.changes:
+            if not mask.changes:
                 continue
-            unique = _is_unique(chosen[table_key], name) or _sharing(mask.recipe) in distinct
-            most = mask.target.max_chars
-            if (stands_for := bound.get((*table_key, name))) is not None:
-                most = narrowest.get(stands_for, most)
-            target = replace(mask.target, unique=unique, max_chars=most)
+            if mask.recipe is None:
+                columns[name] = replace(
+                    mask, paths=tuple(bound.path(each, distinct) for each in mask.paths)
+                )
+                continue
+            unique = _is_unique(tables[key], name) or _sharing(mask.recipe) in distinct
+            limits = bound.limits((*key, name)) or mask.target
+            target = replace(
+                mask.target, unique=unique, max_chars=limits.max_chars, bits=limits.bits
+            )
             columns[name] = replace(mask, target=target)
 
 
@@ -147,23 +197,57 @@ def _sharing(recipe: Recipe) -> object:
     return (recipe.domain, recipe.transformer) if recipe.consistent else object()
 
 
-def _bound(masks: Masks, found: Sequence[Reference]) -> dict[ColumnKey, ColumnKey]:
-    """Every masked column that a key or a link binds to others, and one that stands for all."""
-    above: dict[ColumnKey, ColumnKey] = {}
+class _Bound:
+    """Columns that a foreign key or a link binds together, and the narrowest limits among them."""
 
-    def top(key: ColumnKey) -> ColumnKey:
-        while above.setdefault(key, key) != key:
-            key = above[key]
+    def __init__(self, masks: Masks, found: Sequence[Reference]) -> None:
+        self._above: dict[ColumnKey, ColumnKey] = {}
+        self._by_link: dict[object, ColumnKey] = {}
+        self._limits: dict[ColumnKey, Target] = {}
+        for reference in found:
+            child, parent = reference.ends
+            if find(masks, child) is not None and find(masks, parent) is not None:
+                self._above[self._top(child)] = self._top(parent)
+        for key, columns in masks.items():
+            for name, mask in columns.items():
+                if mask.recipe is not None and mask.recipe.link:
+                    end = (*key, name)
+                    other = self._by_link.setdefault(_sharing(mask.recipe), end)
+                    self._above[self._top(end)] = self._top(other)
+        for end in list(self._above):
+            mask_of_end = find(masks, end)
+            if mask_of_end is not None:
+                top = self._top(end)
+                self._limits[top] = _narrower(self._limits.get(top), mask_of_end.target)
+
+    def limits(self, key: ColumnKey) -> Target | None:
+        """What all columns that are bound to this one can take; None if it is bound to none."""
+        return self._limits.get(self._top(key)) if key in self._above else None
+
+    def path(self, mask: PathMask, distinct: Collection[object]) -> PathMask:
+        """The mask of a path, agreeing with the columns that it shares replacements with."""
+        sharing = _sharing(mask.recipe)
+        linked = self._by_link.get(sharing)
+        limits = None if linked is None else self._limits.get(self._top(linked))
+        most = None if limits is None else limits.max_chars
+        return replace(mask, unique=sharing in distinct, max_chars=most)
+
+    def _top(self, key: ColumnKey) -> ColumnKey:
+        while self._above.setdefault(key, key) != key:
+            key = self._above[key]
         return key
 
-    for reference in found:
-        child, parent = reference.ends
-        if find(masks, child) is not None and find(masks, parent) is not None:
-            above[top(child)] = top(parent)
-    by_link: dict[str, ColumnKey] = {}
-    for table_key, columns in masks.items():
-        for name, mask in columns.items():
-            if mask.recipe is not None and mask.recipe.link:
-                key = (*table_key, name)
-                above[top(key)] = top(by_link.setdefault(mask.recipe.link, key))
-    return {key: top(key) for key in list(above)}
+
+def _narrower(one: Target | None, other: Target) -> Target:
+    """The limits of both together."""
+    if one is None:
+        return other
+    return replace(
+        one,
+        max_chars=_least(one.max_chars, other.max_chars),
+        bits=_least(one.bits, other.bits),
+    )
+
+
+def _least(*limits: int | None) -> int | None:
+    return min((limit for limit in limits if limit is not None), default=None)

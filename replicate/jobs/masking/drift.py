@@ -6,13 +6,13 @@ with the type that it has (`replicate config lock`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from replicate.config import Config
 from replicate.config.lock import KnownColumns, lock_path, read_lock
 from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.errors import ConfigError
-from replicate.jobs.masking.agreement import ColumnKey, Masks, Reference, named
+from replicate.jobs.masking.agreement import Masks, Reference, find, named
 from replicate.jobs.masking.checks import check_mask
 from replicate.jobs.masking.making import make_mask
 from replicate.jobs.masking.plan import ColumnMask, Reason, Recipe, TableKey
@@ -71,26 +71,45 @@ class Drift:
         return known
 
     def settle(
-        self, chosen: Mapping[TableKey, Table], masks: Masks, found: Sequence[Reference]
+        self,
+        chosen: Mapping[TableKey, Table],
+        masks: Masks,
+        found: Sequence[Reference],
+        follow: Callable[[], None],
     ) -> None:
-        """Add to `masks` what the policy says of new columns, or raise `ConfigError` for them."""
+        """Add to `masks` what the policy says of new columns, or raise `ConfigError` for them.
+
+        `follow` lets foreign keys take over the masks of what they refer to; after each new one.
+        """
         if self._policy in (None, "pass"):
             return
-        new = [
-            (table, info)
+        new = {
+            (table.schema, table.name, info.name): (table, info)
             for table in chosen.values()
             for info in table.columns
             if self._is_new(table, info, masks)
-        ]
+        }
         if new and self._policy == "fail":
-            raise self._unknown(new)
-        referring = {reference.ends[0] for reference in found}
-        for table, info in new:
-            key: ColumnKey = (table.schema, table.name, info.name)
-            if key in referring:
-                continue  # it holds what another table's column holds, and follows that one
-            columns = masks.setdefault(key[:2], {})
-            columns[info.name] = self._mask(table, info)
+            raise self._unknown(list(new.values()))
+        # A column that refers to one which is known and stays holds nothing that isn't there.
+        staying = {
+            reference.ends[0]
+            for reference in found
+            if reference.ends[1] not in new and find(masks, reference.ends[1]) is None
+        }
+        for key, (table, info) in new.items():
+            if key not in staying and not named(masks, key):
+                self._add(masks, table, info)
+                follow()
+
+    def _add(self, masks: Masks, table: Table, info: ColumnInfo) -> None:
+        if not table.maskable:
+            raise self._config.error(
+                _KEY,
+                f"the new column {table.qualified}.{info.name} can't be masked: {table.note}",
+                hint="leave the table out with skip, or accept it with `replicate config lock`",
+            )
+        masks.setdefault((table.schema, table.name), {})[info.name] = self._mask(table, info)
 
     def _is_new(self, table: Table, info: ColumnInfo, masks: Masks) -> bool:
         key = (table.schema, table.name, info.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,6 +10,7 @@ from typing import Any
 
 from replicate.crypto import keys
 from replicate.databases.base import Table
+from replicate.errors import TransformError
 from replicate.rows.column import Column, Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
@@ -74,11 +76,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PathMask:
-    """What becomes of the values at one path of a column's JSON documents."""
+    """What becomes of the values at one path of a column's JSON documents.
+
+    `unique` and `max_chars` are those of the columns that share its replacements.
+    """
 
     path: str
     recipe: Recipe
     reason: Reason
+    unique: bool = False
+    max_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +133,15 @@ class ColumnMask:
             return _conditional(self.recipe, self.target, masking_key, see, in_array=self.in_array)
         rules = []
         for each in self.paths:
-            made = partial(self._leaf, each.recipe, masking_key, see)
+            made = partial(self._leaf, each, masking_key, see)
             rules.append((parse_path(each.path), for_leaves(made)))
-        return InsideJson(rules)
+        inside = InsideJson(rules)
+        most = self.target.max_chars
+        return inside if most is None else Fitted(inside, most)
 
-    def _leaf(self, recipe: Recipe, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
-        return _conditional(recipe, Target(kind, columns=self.target.columns), masking_key, see)
+    def _leaf(self, mask: PathMask, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
+        target = Target(kind, mask.max_chars, unique=mask.unique, columns=self.target.columns)
+        return _conditional(mask.recipe, target, masking_key, see)
 
 
 def _conditional(
@@ -146,12 +156,31 @@ def _conditional(
     if target.max_chars is not None:
         made = Fitted(made, target.max_chars)
     if see is not None and recipe.transformer not in _KEEPING:
-        made = Watching(made, see)
+        made = Watching(made, _inside_of(target.kind, see))
     if in_array:
         made = InsideArray(made, target.kind)
     if recipe.when:
         made = When(made, recipe.when, target.columns)
     return made
+
+
+def _inside_of(kind: Kind, see: See) -> See:
+    """`see` for whole values of that kind: what arrays and documents hold is shown one by one."""
+    if kind not in (Kind.ARRAY, Kind.JSON):
+        return see
+    shown = Watching(registry.build(UNTOUCHED, {}, target=_ANY, draw=random_draw()), see)
+    inside: Transformer = InsideJson([(parse_path("$"), shown)])
+    if kind is Kind.ARRAY:
+        inside = InsideArray(shown, Kind.TEXT)
+
+    def see_inside(column: Column) -> None:
+        with contextlib.suppress(TransformError):  # it is masked, whatever it is
+            inside.transform(column)
+
+    return see_inside
+
+
+_ANY = Target(Kind.ANY)
 
 
 @dataclass(frozen=True, slots=True)

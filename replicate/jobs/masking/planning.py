@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from replicate.config import Config
 from replicate.databases.base import Schema, Table
@@ -35,17 +36,22 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
     Raises `ConfigError`, with the file and line of the rule, for the first that can't hold, and for
     a column that appeared since the config was written, where that is what it asks for.
     """
+    tables = {(table.schema, table.name): table for table in schema.tables}
     chosen = {(table.schema, table.name): table for table in selected}
     targeting = Targeting(config, schema)
-    masks: Masks = {}
-    for key, table in chosen.items():
-        if table.maskable:
-            masks[key] = _of_rules(config, table, targeting.hits(table))
-    found = references(schema, chosen)
-    Drift(config).settle(chosen, masks, found)
-    _follow_keys(config, masks, found)
-    refuse_discord(config, masks, found)
-    agree(masks, chosen, found)
+    # Of all tables, so that what is left out of a dump changes nothing in the rest of it.
+    masks: Masks = {
+        key: _of_rules(config, table, targeting.hits(table))
+        for key, table in tables.items()
+        if table.maskable
+    }
+    found = references(schema)
+    follow = partial(_follow_keys, config, masks, found)
+    follow()
+    Drift(config).settle(chosen, masks, found, follow)
+    refuse_discord(config, masks, found, chosen)
+    agree(masks, tables, found)
+    masks = {key: columns for key, columns in masks.items() if key in chosen}
     _check(config, chosen, masks)
     return MaskingPlan(
         {
@@ -82,6 +88,8 @@ def _follow_keys(config: Config, masks: Masks, found: list[Reference]) -> None:
             if mask is None or named(masks, child) or mask.recipe is None or mask.recipe.when:
                 continue
             info = next(c for c in reference.child.columns if c.name == reference.column)
+            if not reference.child.maskable:
+                continue
             reason = Reason(f"it refers to {mask.label}", mask.reason.key)
             masks.setdefault(child[:2], {})[child[2]] = make_mask(
                 config, reference.child, info, mask.recipe, reason

@@ -10,16 +10,15 @@ differ, the config has to decide.
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from replicate.config import ColumnRule, Config, TableRule
 from replicate.databases.base import ColumnInfo, Schema, Table
-from replicate.jobs.masking.plan import Reason, Recipe, TableKey
+from replicate.jobs.masking.plan import UNTOUCHED, Reason, Recipe, TableKey
 from replicate.jobs.opening import needed
-from replicate.jobs.selection import find_table, is_pattern, tables_that_fit
+from replicate.jobs.selection import find_table, is_pattern, matches, tables_that_fit
 
 _EXPRESSION = re.compile(r"/(.+)/", re.DOTALL)
 
@@ -162,11 +161,13 @@ class Targeting:
                 raise self._ambiguous(table, column, other, fit)
         whole = best.pop("", None)
         if whole is not None and best:
-            # Rules for paths know more of a column than one that fits it by chance.
             first = min(best.values(), key=lambda fit: fit.rank)
-            if whole.rank <= first.rank and whole.entry.recipe.transformer != "transient":
-                raise self._ambiguous(table, column, whole, first)
-            whole = None
+            # What masks all of a column and what masks a part of it can't both be meant.
+            if whole.entry.recipe.transformer != UNTOUCHED:
+                raise self._both(table, column, whole, first)
+            # An exception from rules that are less specific, and the rest of a document otherwise.
+            best = {path: fit for path, fit in best.items() if fit.rank <= whole.rank}
+            whole = None if best else whole
         chosen = [whole] if whole is not None else list(best.values())
         return [Hit(fit.entry.recipe, Reason(fit.text, fit.entry.key), fit.path) for fit in chosen]
 
@@ -176,6 +177,14 @@ class Targeting:
             f"two rules fit {table.qualified}.{column.name} equally well, this one and "
             f"{one.entry.key}",
             hint="name the column itself in one of them",
+        )
+
+    def _both(self, table: Table, column: ColumnInfo, whole: _Fit, part: _Fit) -> Exception:
+        return self._config.error(
+            part.entry.key,
+            f"{table.qualified}.{column.name} has a rule as a whole, {whole.entry.key}, and this "
+            "one for a path inside of it",
+            hint="leave one of them out; a path that leads to an object masks all that is in it",
         )
 
 
@@ -210,7 +219,7 @@ def _how(name: str, table: Table) -> list[_How]:
         return [
             _How(each, (1, -_literal(name)), f"the columns {name}", loose=True)
             for each in names
-            if fnmatch.fnmatchcase(each, name)
+            if matches(each, name)
         ]
     return []
 

@@ -64,7 +64,9 @@ class Shuffle(Rule):
 
     @property
     def effects(self) -> Effects:
-        return Effects(Uniqueness.PERMUTES)
+        # Distinct values stay so, but not together with those of other columns of a key, nor in
+        # the rows that a partial index is of: so no unique key takes it.
+        return Effects(Uniqueness.MAY_COLLIDE)
 
     def transform(self, column: Column) -> Replacement:
         result = Assembly(column)
