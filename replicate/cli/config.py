@@ -55,7 +55,7 @@ def lock(session: Session) -> None:
     from replicate.jobs.inspect import lock_columns
 
     console = session.console
-    change = lock_columns(session.config("source"))
+    change = lock_columns(session.config("source"), warn=console.warn)
     if console.json:
         console.print_json(
             {

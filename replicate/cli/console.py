@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO, cast
 import click
 
 from replicate.cli.exits import Failure
-from replicate.cli.formats import printable, width
+from replicate.cli.formats import printable
+from replicate.cli.tables import table_lines
 from replicate.errors import ReplicateError
 
 if TYPE_CHECKING:
@@ -64,20 +66,24 @@ class Console:
     def print_table(
         self, headers: Sequence[str], rows: Sequence[Sequence[str]], align: str
     ) -> None:
-        """Columns set apart by two spaces and never cut; `align` holds a < or > for each.
+        """Columns set apart by two spaces; `align` holds a < or > for each.
 
-        The header is bold on a terminal. It stands even where there are no rows.
+        The header is bold on a terminal. It stands even where there are no rows. On a terminal no
+        line is wider than that; anywhere else nothing is cut.
         """
         cells = [[printable(cell) for cell in row] for row in rows]
-        widths = [
-            max([width(header), *(width(row[index]) for row in cells)])
-            for index, header in enumerate(headers)
-        ]
-        lines = [_aligned(row, widths, align) for row in [list(headers), *cells]]
-        if self._bold():
+        lines, header = table_lines(headers, cells, align, self.room)
+        if header and self._bold():
             lines[0] = click.style(lines[0], bold=True)
         with self.writing_output():
             _require(sys.stdout).write("\n".join(lines) + "\n")
+
+    @property
+    def room(self) -> int | None:
+        """The columns of the terminal that stdout is, or None where it is none."""
+        if sys.stdout is None or not sys.stdout.isatty():
+            return None
+        return shutil.get_terminal_size().columns
 
     def binary_output(self) -> BinaryIO:
         """Stdout for bytes, such as a script of SQL; flushed when the program ends."""
@@ -206,11 +212,3 @@ def _give_up_output() -> None:
 
 def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int], align: str) -> str:
-    padded = []
-    for cell, columns, side in zip(cells, widths, align, strict=True):
-        gap = " " * (columns - width(cell))
-        padded.append(gap + cell if side == ">" else cell + gap)
-    return "  ".join(padded).rstrip()

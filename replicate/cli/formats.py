@@ -84,6 +84,26 @@ def _visible(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def escaped(text: str) -> str:
+    """`text` on one line, with an escape such as ``\\x1b`` for each character not to be seen."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable()
+        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
+    )
+
+
+def common_start(one: str, other: str) -> int:
+    """How many characters two texts have in common from their beginning on."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+
+
 def width(text: str) -> int:
     """The columns that `text` takes on a terminal."""
     if text.isascii():

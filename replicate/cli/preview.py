@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
-from replicate.cli.formats import plural
-from replicate.errors import ConflictError, ReplicateError, UsageError
+from replicate.cli.formats import common_start, escaped, plural, width
+from replicate.cli.rule_words import recipe_words, rule_words
+from replicate.errors import ConflictError, GuardError, ReplicateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,11 +24,23 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from replicate.cli.console import Console
+    from replicate.config import Config
     from replicate.jobs.preview import Cell, Preview, PreviewTable, Value
 
 _MOST_ROWS = 1000
 _KEY_WIDTH, _NAME_WIDTH = 14, 20
+_BESIDE = 12  # columns of the sign, and of what stands between columns
+_AHEAD, _SEEN = 6, 8  # characters in front of a difference, and of the difference itself
 _LISTED = 12
+
+
+def _file_name(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    if value is None:
+        return None
+    if not value.strip() or value == "-":
+        message = "a page is written to a file: give its name"
+        raise click.BadParameter(message, ctx=ctx, param=param)
+    return Path(value)
 
 
 @click.command(
@@ -50,11 +63,11 @@ replicate dump preview --html preview.html""",
 @click.option("--all-columns", is_flag=True, help="Also the columns that are not masked.")
 @click.option(
     "--html",
-    type=click.Path(path_type=Path),
+    callback=_file_name,
     metavar="FILE",
     help="Write a web page instead, which only you may read.",
 )
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is a preview's.")
 @session_options(reports=True)
 @pass_session
 def preview(
@@ -72,12 +85,12 @@ def preview(
     """
     if force and html is None:
         raise UsageError("--force has no meaning without --html")
-    if html is not None and not force:
-        _refuse_existing(html)
     from replicate.jobs.preview import preview_masking
 
     console = session.console
     config = session.config("source", "masking_key")
+    if html is not None:
+        _refuse(config, html, replace=force)
     found = preview_masking(config, names=tables, rows=rows, all_columns=all_columns)
     if html is not None:
         from replicate.cli.preview_page import preview_page
@@ -115,9 +128,30 @@ def _remark(console: Console, found: Preview, *, named: bool) -> None:
 # The page
 
 
+def _refuse(config: Config, path: Path, *, replace: bool) -> None:
+    """Before a row is read: whatever the page must not take the place of."""
+    from replicate.cli.preview_page import is_preview_page
+    from replicate.jobs.preview import refuse_own_files
+
+    refuse_own_files(config, path)
+    if not replace:
+        _refuse_existing(path)
+    elif os.path.lexists(path) and not path.is_symlink() and not is_preview_page(path):
+        raise GuardError(
+            f"{path} is no page that a preview has written, so --force doesn't replace it",
+            hint="give another name, or move that file away yourself",
+        )
+
+
 def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):
-        raise ConflictError(f"{path} exists already", hint="--force replaces it")
+        from replicate.cli.preview_page import is_preview_page
+
+        replaceable = path.is_symlink() or is_preview_page(path)
+        raise ConflictError(
+            f"{path} exists already",
+            hint="--force replaces it" if replaceable else "give another name",
+        )
 
 
 def _write_private(path: Path, data: bytes, *, replace: bool) -> None:
@@ -172,6 +206,16 @@ def _json(found: Preview) -> dict[str, Any]:
                         "type": column.type,
                         "transformer": column.transformer,
                         "primary_key": column.primary,
+                        "rules": [
+                            {
+                                "path": path or None,
+                                "transformer_name": recipe.transformer,
+                                "link": recipe.link or None,
+                                "when": recipe.when or None,
+                                "consistent": recipe.consistent,
+                            }
+                            for path, recipe in column.rules
+                        ],
                     }
                     for column in table.columns
                 ],
@@ -217,35 +261,40 @@ def _rendered(found: Preview) -> str:
                 screen.print()
             screen.print(_heading(table))
             if table.rows:
-                screen.print(_grid(table, plain=plain))
+                screen.print(_grid(table, room=screen.width, plain=plain))
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def _heading(table: PreviewTable) -> Text:
     from rich.text import Text
 
-    text = Text(_visible(table.qualified), style="bold")
+    text = Text(escaped(table.qualified), style="bold")
     words = [plural(len(table.rows), "row"), plural(table.masked, "masked column")]
     if table.hidden:
         words.append(f"{table.hidden} not shown")
     if table.note:
         words.append(table.note)
     text.append(f"  {', '.join(words)}", style="not bold")
-    by = [f"{_visible(c.name)} ({c.transformer})" for c in table.columns if c.transformer]
+    by = [
+        f"{rule_words(column.name, path)} ({recipe_words(recipe)})"
+        for column in table.columns
+        for path, recipe in column.rules
+    ]
     if by:
         text.append(f"\n{', '.join(by)}", style="not bold dim")
     return text
 
 
-def _grid(table: PreviewTable, *, plain: bool) -> Table:
+def _grid(table: PreviewTable, *, room: int, plain: bool) -> Table:
     from rich.box import ASCII, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     overflow: OverflowMethod = "crop" if plain else "ellipsis"
     grid = Table(box=ASCII if plain else SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 1))
+    side = max(1, (room - _KEY_WIDTH - _NAME_WIDTH - _BESIDE) // 2)
     keyed = any(column.primary for column in table.columns)
-    key = ", ".join(_visible(c.name) for c in table.columns if c.primary) if keyed else "row"
+    key = ", ".join(escaped(c.name) for c in table.columns if c.primary) if keyed else "row"
     for title, most in ((key, _KEY_WIDTH), ("column", _NAME_WIDTH)):
         grid.add_column(Text(title), no_wrap=True, overflow=overflow, max_width=most)
     grid.add_column("before", no_wrap=True, overflow=overflow, ratio=1)
@@ -263,10 +312,27 @@ def _grid(table: PreviewTable, *, plain: bool) -> Table:
             style = "" if cell.changed else "dim"
             before = _shown(cell.before, "red" if cell.changed else "dim")
             after = _shown(cell.after, "bold green" if cell.changed else "dim")
-            grid.add_row(first, Text(_visible(name), style=style), before, Text(sign), after)
+            if cell.changed:
+                before, after = _windows(before, after, side, "..." if plain else "…")
+            grid.add_row(first, Text(escaped(name), style=style), before, Text(sign), after)
             first = Text("")
         grid.add_section()
     return grid
+
+
+def _windows(before: Text, after: Text, room: int, left_out: str) -> tuple[Text, Text]:
+    """Both sides from near their first difference on, where they begin with the same and no
+    difference would be seen in `room` columns."""
+    same = common_start(before.plain, after.plain)
+    if width(before.plain[:same]) + _SEEN < room or same == len(before) == len(after):
+        return before, after
+    begin = max(0, same - _AHEAD)
+    from rich.text import Text
+
+    return (
+        Text(left_out + before.plain[begin:], style=before.style),
+        Text(left_out + after.plain[begin:], style=after.style),
+    )
 
 
 def _lines(table: PreviewTable, row: Sequence[Cell]) -> Iterator[tuple[str, Cell]]:
@@ -285,7 +351,7 @@ def _shown(value: Value | None, style: str = "") -> Text:
 
     if value is None or not value.size:
         return Text("<null>" if value is None else "<empty>", style=f"{style} italic".strip())
-    text = _visible(value.text)
+    text = escaped(value.text)
     if text in ("<null>", "<empty>"):
         text = f"\\{text}"
     if value.form == "blob":
@@ -293,15 +359,3 @@ def _shown(value: Value | None, style: str = "") -> Text:
     elif value.form:
         text = f"{text} ({value.form})"
     return Text(text + ("..." if value.cut else ""), style=style)
-
-
-def _visible(text: str) -> str:
-    """`text` on one line, with escapes for all that a terminal would obey."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char
-        if char.isprintable()
-        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in text
-    )

@@ -8,18 +8,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 
-from replicate.cli.formats import local_time, number, plural, size
+from replicate.cli.formats import common_start, local_time, number, plural, size
+from replicate.cli.rule_words import recipe_words
+from replicate.jobs.masking import Recipe
 from replicate.jobs.preview import Cell, Preview, PreviewColumn, PreviewTable, Value
 
 _ENGINES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
+_TITLE = "<title>Masking preview - Replicate</title>"
+_DOCTYPE = "<!doctype html>"
+_HEAD = 4096  # bytes of a page that its title is within
+
 _LONG = 240
 """Characters of a value that are shown at once; the rest unfolds."""
+
+_AHEAD = 60
+"""Characters shown in front of the first difference of two values, where that is far inside."""
 
 
 def preview_page(preview: Preview, *, made_at: datetime) -> str:
@@ -41,7 +52,7 @@ def preview_page(preview: Preview, *, made_at: datetime) -> str:
             _footer(preview),
         ]
     )
-    return f"""<!doctype html>
+    return f"""{_DOCTYPE}
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -49,7 +60,7 @@ def preview_page(preview: Preview, *, made_at: datetime) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="robots" content="noindex">
-<title>Masking preview - Replicate</title>
+{_TITLE}
 <style>{style}</style>
 </head>
 <body>
@@ -59,6 +70,19 @@ def preview_page(preview: Preview, *, made_at: datetime) -> str:
 </body>
 </html>
 """
+
+
+def is_preview_page(path: Path) -> bool:
+    """Whether the file at `path` is a page that `preview_page` has made. A link is not."""
+    try:
+        # What is no file, such as a pipe, could make an open wait.
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return False
+    return head.startswith(_DOCTYPE.encode()) and _TITLE.encode() in head
 
 
 def _resource(name: str) -> str:
@@ -146,18 +170,32 @@ def _record(table: PreviewTable, row: Sequence[Cell], place: int) -> str:
 
 
 def _line(column: PreviewColumn, cell: Cell) -> str:
-    by = f'<span class="by">{escape(column.transformer)}</span>' if column.transformer else ""
+    by = "".join(f'<span class="by">{_rule(*rule)}</span>' for rule in column.rules)
+    begin = _begin(cell)
     state, sign, said = ("changed", "→", "changed") if cell.changed else ("same", "=", "unchanged")
     return (
         f'<tr class="{state}" data-column="{_text(column.name, attribute=True)}">'
         f'<th scope="row"><span class="name">{_text(column.name)}</span>{by}</th>'
-        f'<td class="before">{_value(cell.before)}</td>'
+        f'<td class="before">{_value(cell.before, begin)}</td>'
         f'<td class="after"><span class="sign" aria-hidden="true">{sign}</span>'
-        f'<span class="unseen">{said}: </span>{_value(cell.after)}</td></tr>\n'
+        f'<span class="unseen">{said}: </span>{_value(cell.after, begin)}</td></tr>\n'
     )
 
 
-def _value(value: Value | None) -> str:
+def _rule(path: str, recipe: Recipe) -> str:
+    # The column's name stands above it.
+    return _text(f"{path}: {recipe_words(recipe)}" if path else recipe_words(recipe))
+
+
+def _begin(cell: Cell) -> int:
+    """From where on a folded value is shown: from its beginning, unless both sides have that."""
+    if not cell.changed or cell.before is None or cell.after is None:
+        return 0
+    same = common_start(cell.before.text, cell.after.text)
+    return max(0, same - _AHEAD) if same > _LONG - _AHEAD else 0
+
+
+def _value(value: Value | None, begin: int = 0) -> str:
     if value is None:
         return '<em class="nothing">NULL</em>'
     if not value.size:
@@ -165,9 +203,11 @@ def _value(value: Value | None) -> str:
     form = f'<span class="form">{value.form}</span>' if value.form else ""
     if len(value.text) <= _LONG and not value.cut:
         return _text(value.text) + form
+    end = "…" if value.cut or len(value.text) > begin + _LONG else ""
+    short = ("…" if begin else "") + _text(value.text[begin : begin + _LONG]) + end
     rest = f" and more, {size(value.size)} in all" if value.cut else ""
     return (
-        f'<details><summary><span class="short">{_text(value.text[:_LONG])}…</span> '
+        f'<details><summary><span class="short">{short}</span> '
         f'<span class="form">{size(value.size)}</span></summary>{_text(value.text)}'
         f'<span class="form">{rest}</span></details>{form}'
     )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
-from replicate.cli.formats import plural
+from replicate.cli.formats import escaped, plural
+from replicate.cli.rule_words import name_words, recipe_words, rule_words
 
 if TYPE_CHECKING:
     from replicate.config import Config
@@ -45,13 +46,15 @@ def _lines(
     config: Config, table: Table, plan: MaskingPlan, *, unmasked: bool
 ) -> Iterator[tuple[str, ...]]:
     masks = {mask.column: mask for mask in plan.of(table).columns}
+    place = name_words(table.schema, table.name)
     for name in _visible(table):
         if name in masks:
             for path, recipe, reason in _parts(masks[name]):
-                column = f"{table.qualified}.{name} {path}".rstrip()
-                yield column, _said(recipe), _place(config, reason), reason.text
+                column = f"{place}.{rule_words(name, path)}"
+                said = recipe_words(recipe)
+                yield column, said, _place(config, reason), escaped(reason.text)
         elif unmasked:
-            yield f"{table.qualified}.{name}", "-", "-", "no rule fits it"
+            yield f"{place}.{name_words(name)}", "-", "-", "no rule fits it"
 
 
 def _parts(mask: ColumnMask) -> Iterator[tuple[str, Recipe, Reason]]:
@@ -60,17 +63,6 @@ def _parts(mask: ColumnMask) -> Iterator[tuple[str, Recipe, Reason]]:
         yield "", mask.recipe, mask.reason
     for each in mask.paths:
         yield each.path, each.recipe, each.reason
-
-
-def _said(recipe: Recipe) -> str:
-    words = [recipe.transformer]
-    if recipe.link:
-        words.append(f"linked as {recipe.link}")
-    if recipe.when:
-        words.append(f"when {recipe.when}")
-    if not recipe.consistent:
-        words.append("at random")
-    return ", ".join(words)
 
 
 def _place(config: Config, reason: Reason) -> str:

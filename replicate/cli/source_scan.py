@@ -68,7 +68,9 @@ def scan(
         try:
             written = write_suggestions(config, report, least)
         except ConfigError:
-            _print_section(console, report, least)
+            if not console.json:
+                _print_total(console, report, least, written=False)
+                _print_section(console, report, least)
             raise
         columns = sum(len(rule.columns) for rule in written)
         console.note(
@@ -76,6 +78,8 @@ def scan(
             if written
             else "there is nothing to add"
         )
+    if not console.json:
+        _print_total(console, report, least, written=write)
     if check:
         _refuse(report, least, written=write)
 
@@ -109,10 +113,15 @@ def _print(console: Console, report: ScanReport, level: Level) -> None:
             ],
             "<<<<<",
         )
-    missing = len(report.undecided(level))
+
+
+def _print_total(console: Console, report: ScanReport, level: Level, *, written: bool) -> None:
+    """`written`: what was suggested is in conf.yaml now."""
+    found = report.from_level(level)
+    missing = len(_missing(report, level, written=written))
     console.note(
         f"{len(found):,} of {plural(report.columns, 'column')} in {plural(report.tables, 'table')} "
-        f"look personal, {missing:,} of them without a transformer"
+        f"look personal, {missing:,} of them {'still ' if written else ''}without a transformer"
     )
     less = len(report.found) - len(found)
     if less:
@@ -148,14 +157,17 @@ def _print_section(console: Console, report: ScanReport, level: Level) -> None:
     """What could not be written, to be copied by hand."""
     from replicate.config.insertion import section
 
-    if not console.json:
-        console.print()
-        for line in section(report.rules(level)).splitlines():
-            console.print(line)
+    console.print()
+    for line in section(report.rules(level)).splitlines():
+        console.print(line)
+
+
+def _missing(report: ScanReport, level: Level, *, written: bool) -> list[ColumnReport]:
+    return [each for each in report.undecided(level) if not (written and each.suggested)]
 
 
 def _refuse(report: ScanReport, level: Level, *, written: bool) -> None:
-    missing = [each for each in report.undecided(level) if not (written and each.suggested)]
+    missing = _missing(report, level, written=written)
     if not missing:
         return
     names = ", ".join(each.label for each in missing[:5])

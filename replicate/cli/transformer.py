@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from replicate.cli.commands import Command, Group, Session, pass_session, session_options
+from replicate.cli.formats import escaped
 from replicate.cli.show_plan import show_plan
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from replicate.transformers.catalogue import Entry
 
 _WIDTH = 80
+_ROOM_FOR_OPTIONS = 110
 
 
 @click.group(cls=Group, epilog="replicate transformer list")
@@ -48,6 +50,12 @@ def list_(session: Session) -> None:
                 ]
             }
         )
+        return
+    if console.room is not None and console.room < _ROOM_FOR_OPTIONS:
+        console.print_table(
+            ("NAME", "SUMMARY"), [(each.name, each.summary) for each in known], "<<"
+        )
+        console.note("`replicate transformer show NAME` tells the options of one")
         return
     console.print_table(
         ("NAME", "SUMMARY", "OPTIONS"),
@@ -131,23 +139,17 @@ def _lines(entry: Entry) -> Iterator[str]:
     if any(entry.usages):
         yield ""
         yield "options such as:"
-        yield from (f"  {_one_line(usage)}" for usage in entry.usages if usage)
+        yield from (f"  {escaped(usage)}" for usage in entry.usages if usage)
 
 
 def _examples(entry: Entry) -> Iterator[str]:
     from replicate.transformers.catalogue import options_of, row_of, shown_result
 
     for outcome in entry.outcomes:
-        yield f"  {_one_line(outcome.example.value)} -> {_one_line(shown_result(outcome))}"
+        yield f"  {escaped(outcome.example.value)} -> {escaped(shown_result(outcome))}"
         for name, said in (("with", options_of(outcome.example)), ("row", row_of(outcome.example))):
             if said:
                 yield f"    {name} {said}"
-
-
-def _one_line(text: str) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _paragraphs(text: str, indent: str = "") -> Iterator[str]:

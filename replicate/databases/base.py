@@ -48,6 +48,11 @@ class ColumnInfo:
     comment: str = ""
 
 
+def narrowed(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What two lists of `labels` leave together. An empty one is no list."""
+    return tuple(label for label in labels if label in others) or labels or others
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
     """`columns` of the table that holds it refer to `ref_columns` of the table `ref_table`.
@@ -65,10 +70,16 @@ class ForeignKey:
 class Table:
     """A table and what constrains its values.
 
-    `unique` lists the column sets of every unique key, the primary key included. `rows` and
-    `bytes` are estimates where the engine has them. `maskable` is False where rows can't be
-    changed one by one (an index kept as a table, say), with the reason in `note`. `part_of` names
-    the virtual table whose rows this one keeps: they are dumped together or not at all.
+    `unique` lists the column sets of every unique key, the primary key included. One with
+    expressions or generated columns in it is listed for the columns that they are computed from.
+    These columns alone are in `derived_unique`, key by key: their values can be distinct, and what
+    is computed from them not. `nulls_not_distinct` lists those of the keys that take NULL but once.
+    `behind_foreign_keys` names the columns that a generated column is computed from which is at
+    either end of a foreign key: masked, they would break it.
+
+    `rows` and `bytes` are estimates where the engine has them. `maskable` is False where rows can't
+    be changed one by one (an index kept as a table, say), with the reason in `note`. `part_of`
+    names the virtual table whose rows this one keeps: they are dumped together or not at all.
 
     `inherits` names, as (schema, name), the tables whose rows include this one's, the nearest
     first: the partitioned tables above a partition, the parents of a child. What the config says
@@ -88,6 +99,9 @@ class Table:
     part_of: str = ""
     inherits: tuple[tuple[str, str], ...] = ()
     partitioned: bool = False
+    derived_unique: tuple[tuple[str, ...], ...] = ()
+    nulls_not_distinct: tuple[tuple[str, ...], ...] = ()
+    behind_foreign_keys: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:

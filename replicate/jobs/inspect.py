@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from replicate.config import Config, DestinationConfig, SourceConfig, check_config, load_config
@@ -15,6 +15,7 @@ from replicate.datastores.check import CheckReport, check_datastore
 from replicate.datastores.registry import open_datastore
 from replicate.errors import ConfigError, ReplicateError
 from replicate.jobs import guards
+from replicate.jobs.leaks import refuse_keyless_filter
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.masking.drift import lockable_columns
 from replicate.jobs.opening import needed
@@ -37,12 +38,20 @@ def planned_masking(config: Config) -> tuple[list[Table], MaskingPlan]:
     )
 
 
-def lock_columns(config: Config) -> LockChange:
-    """Write the lock of the columns that the source has now; what that changed."""
+def lock_columns(config: Config, *, warn: Callable[[str], None]) -> LockChange:
+    """Write the lock of the columns that the source has now; what that changed.
+
+    A lock that can't be read counts for none, and `warn` hears of it.
+    """
     columns = sorted(lockable_columns(source_schema(config)))
     name = config.path or "conf.yaml"
     path = lock_path(name)
-    known = read_lock(path)
+    try:
+        known = read_lock(path)
+    except ConfigError as error:
+        # To write it anew is what the error's own hint says.
+        warn(f"{error.message}: it is written anew, and what it listed is not compared")
+        known = None
     write_lock(path, columns, of=Path(name).name)
     if known is None:
         return LockChange(path, len(columns), None, None)
@@ -84,6 +93,7 @@ def check(path: str | Path, *, warn: Callable[[str], None]) -> list[ReplicateErr
     source = config.source
     if source is not None:
         found += _faults(config, "source.connection_uri", lambda: _check_rules(config))
+        found += _faults(config, "source.leak_filter", lambda: refuse_keyless_filter(config))
     if (datastore := config.datastore) is not None:
         key = f"datastore.{datastore.kind}"
         found += _faults(config, key, lambda: open_datastore(datastore).close())
@@ -103,8 +113,15 @@ def check_store(config: Config, *, warn: Callable[[str], None]) -> CheckReport:
 
 
 def _check_rules(config: Config) -> None:
-    schema = source_schema(config)
-    plan_masking(config, schema, select_tables(config, schema).tables)
+    source = open_source(needed(config.source, "source"))
+    with closing(source.open()) as snapshot:
+        schema = snapshot.schema()
+        selection = select_tables(config, schema)
+        plan = plan_masking(config, schema, selection.tables)
+        selection = replace(selection, masked=plan.masked_columns())
+        # As a dump begins: whether the schema can be written, and the tables be read.
+        snapshot.dumped_tables(selection)
+        snapshot.pre_data(selection)
 
 
 def _check_destination(settings: DestinationConfig, source: SourceConfig | None) -> None:

@@ -6,21 +6,24 @@ nothing. What it returns holds values of the source.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from replicate.config import Config
+from replicate.config.lock import lock_path
 from replicate.crypto import selftest
 from replicate.databases.base import ColumnInfo, RowBlock, Schema, Slice, Source, Table
 from replicate.databases.registry import open_source
-from replicate.errors import DatabaseError, UsageError
-from replicate.jobs.masking import MaskingPlan, build_masker, plan_masking
+from replicate.databases.sqlite import identity
+from replicate.errors import DatabaseError, GuardError
+from replicate.jobs.masking import ColumnMask, MaskingPlan, Recipe, build_masker, plan_masking
 from replicate.jobs.opening import masking_root, needed
 from replicate.jobs.selection import select_tables
+from replicate.jobs.table_names import no_such_table, not_dumped
 from replicate.rows.column import Kind
 from replicate.rows.grammar import BACKSLASH, NULL_FIELD, TAGS, unescape_value
 
@@ -63,12 +66,16 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class PreviewColumn:
-    """A column that is shown. `transformer` is None where nothing is said of it."""
+    """A column that is shown. `transformer` is None where nothing is said of it.
+
+    `rules` has the path of each rule, empty for one about the whole column, and what it does.
+    """
 
     name: str
     type: str
     transformer: str | None
     primary: bool
+    rules: tuple[tuple[str, Recipe], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +144,38 @@ def preview_masking(
         )
 
 
+def refuse_own_files(config: Config, path: Path) -> None:
+    """Raises `GuardError` where a file at `path` would take the place of one that a dump is made
+    of: the database, what SQLite keeps beside it, conf.yaml and its lock. Nothing is opened.
+    """
+    hint = "give the page a name of its own"
+    source = open_source(needed(config.source, "source"))
+    same = source.engine == "sqlite" and not identity.fingerprint(path).isdisjoint(
+        source.fingerprint()
+    )
+    if same:
+        raise GuardError(f"{path} belongs to the database that is previewed", hint=hint)
+    if config.path is None:
+        return
+    for own in (Path(config.path), lock_path(config.path)):
+        if path.resolve() == own.resolve() or _same_file(path, own):
+            raise GuardError(f"{path} is the configuration's {own.name}", hint=hint)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False  # one of them isn't there
+
+
 def _named(names: Sequence[str], schema: Schema, dumped: Sequence[Table]) -> list[Table]:
     """The tables that are meant, in the schema's order."""
     meant: set[tuple[str, str]] = set()
     for name in names:
         found = [table for table in schema.tables if name in (table.name, table.qualified)]
         if not found:
-            known = [known for t in schema.tables for known in (t.qualified, t.name)]
-            near = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"the source has no table {name}",
-                hint=f"did you mean {near[0]}?" if near else "`replicate source schema` lists them",
-            )
+            raise no_such_table(name, schema)
         whole = {(table.schema, table.name) for table in found}
         parts = [
             (table.schema, table.name)
@@ -157,10 +184,7 @@ def _named(names: Sequence[str], schema: Schema, dumped: Sequence[Table]) -> lis
             and ((table.schema, table.name) in whole or not whole.isdisjoint(table.inherits))
         ]
         if not parts:
-            raise UsageError(
-                f"no rows of {found[0].qualified} are dumped",
-                hint="see only_tables, skip and schema_only_tables in the configuration",
-            )
+            raise not_dumped(found[0])
         meant.update(parts)
     return [table for table in dumped if (table.schema, table.name) in meant]
 
@@ -175,7 +199,7 @@ def _preview(
     all_columns: bool,
 ) -> PreviewTable:
     masks = plan.of(table)
-    by = {mask.column: mask.transformer for mask in masks.columns}
+    by = {mask.column: mask for mask in masks.columns}
     changing = {mask.column for mask in masks.columns if mask.changes}
     visible = [(i, info) for i, info in enumerate(table.stored_columns) if not info.hidden]
     shown = [
@@ -204,8 +228,13 @@ def _preview(
     )
 
 
-def _column(info: ColumnInfo, table: Table, by: Mapping[str, str]) -> PreviewColumn:
-    return PreviewColumn(info.name, info.type, by.get(info.name), info.name in table.primary_key)
+def _column(info: ColumnInfo, table: Table, by: Mapping[str, ColumnMask]) -> PreviewColumn:
+    primary, mask = info.name in table.primary_key, by.get(info.name)
+    if mask is None:
+        return PreviewColumn(info.name, info.type, None, primary)
+    rules = [] if mask.recipe is None else [("", mask.recipe)]
+    rules += [(each.path, each.recipe) for each in mask.paths]
+    return PreviewColumn(info.name, info.type, mask.transformer, primary, tuple(rules))
 
 
 def _note(changing: set[str], cells: Sequence[object]) -> str:

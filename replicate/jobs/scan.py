@@ -16,13 +16,14 @@ from replicate.config import ColumnRule, Config, SourceConfig, TableRule
 from replicate.config.insertion import NewRules
 from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.databases.registry import open_source
-from replicate.errors import ConfigError, DatabaseError, NotFoundError, TransformError
+from replicate.errors import ConfigError, DatabaseError, TransformError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
 from replicate.jobs.opening import needed
 from replicate.jobs.relations import ColumnKey, Keys, Lineage, TableKey
 from replicate.jobs.rule_writing import write_rules
 from replicate.jobs.sampling import Sample, Sampler
 from replicate.jobs.selection import select_tables
+from replicate.jobs.table_names import no_such_table, not_dumped
 from replicate.rows.column import Column, Kind
 from replicate.scan.findings import ColumnFacts, Finding, Level
 from replicate.scan.judging import judge
@@ -113,15 +114,15 @@ def scan_source(
 ) -> ScanReport:
     """Look at the tables of the configured source that a dump would take the rows of.
 
-    `only` are patterns of their names, with the schema or without. Raises `NotFoundError` for one
-    that fits none, and `ConfigError` for rules that don't fit the schema.
+    `only` are patterns of their names, with the schema or without. Raises `UsageError` for one that
+    fits none, and `ConfigError` for rules that don't fit the schema.
     """
     settings = needed(config.source, "source")
     source = open_source(settings)
     with closing(source.open()) as snapshot:
         schema = snapshot.schema()
         selected = select_tables(config, schema).tables
-        lineage = Lineage(selected, _chosen(selected, only))
+        lineage = Lineage(selected, _chosen(schema, selected, only))
         plan = plan_masking(_without_policy(config), schema, selected)
         scan = _Scan(config, schema, selected, plan, lineage)
         with closing(Sampler(source, snapshot)) as sampler:
@@ -151,22 +152,22 @@ def write_suggestions(config: Config, report: ScanReport, level: Level) -> list[
     return rules
 
 
-def _chosen(tables: Sequence[Table], only: Sequence[str]) -> set[TableKey]:
+def _chosen(schema: Schema, tables: Sequence[Table], only: Sequence[str]) -> set[TableKey]:
     chosen: set[TableKey] = set()
     for pattern in only:
-        fits = [
-            table
-            for table in tables
-            if fnmatch.fnmatchcase(table.qualified, pattern)
-            or fnmatch.fnmatchcase(table.name, pattern)
-        ]
+        fits = [table for table in tables if _fits(table, pattern)]
         if not fits:
-            raise NotFoundError(
-                f"no table that is dumped fits {pattern}",
-                hint="`replicate source schema` lists them",
-            )
+            left_out = next((table for table in schema.tables if _fits(table, pattern)), None)
+            raise no_such_table(pattern, schema) if left_out is None else not_dumped(left_out)
         chosen.update((table.schema, table.name) for table in fits)
     return chosen if only else {(table.schema, table.name) for table in tables}
+
+
+def _fits(table: Table, pattern: str) -> bool:
+    return any(
+        name == pattern or fnmatch.fnmatchcase(name, pattern)
+        for name in (table.qualified, table.name)
+    )
 
 
 def _without_policy(config: Config) -> Config:

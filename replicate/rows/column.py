@@ -64,6 +64,9 @@ class Column:
     `beside` holds those other columns of the same rows that the transformer reads, by name, with
     the values that the source has; `masked` those whose replacements it reads, as they will be
     dumped. Both are empty unless a transformer asked for more than its own column.
+
+    `odd`, bool (rows,) or None where no value is, tells of a column in `beside` which values are of
+    another kind than the column: a blob in a column of texts, say.
     """
 
     data: npt.NDArray[np.uint8]
@@ -73,6 +76,7 @@ class Column:
     kind: Kind = Kind.TEXT
     beside: Mapping[str, Column] = field(default_factory=dict)
     masked: Mapping[str, Column] = field(default_factory=dict)
+    odd: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.start)
@@ -101,6 +105,7 @@ class Column:
             self.kind,
             {name: column.take(rows) for name, column in self.beside.items()},
             {name: column.take(rows) for name, column in self.masked.items()},
+            None if self.odd is None else self.odd[rows],
         )
 
     def values(self) -> list[bytes | None]:

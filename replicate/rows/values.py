@@ -60,9 +60,10 @@ class Values:
         return self._views[index]
 
     def column(self, each: Field) -> Column:
-        """The field's values, whatever their tags are, as a column of its kind."""
+        """The field's values as a column of its kind; those whose tags say another are odd."""
         view = self.of(each.index)
-        return Column(self.data, view.start, view.length, view.null, each.kind)
+        odd = None if view.tag is None else _is_odd(view.tag, each.kind)
+        return Column(self.data, view.start, view.length, view.null, each.kind, odd=odd)
 
     def _read(self, index: int) -> View:
         space = self._space
@@ -82,6 +83,18 @@ class Values:
         _copy_unescaped(space, start, length, escaped)
         tags.copy_blobs(space, start, length, tag)
         return View(begin, end, start, length, null, tag if tag.any() else None)
+
+
+def _is_odd(tag: npt.NDArray[np.uint8], kind: Kind) -> npt.NDArray[np.bool_]:
+    """Which values are not what the kind of their column promises.
+
+    A column of `Kind.ANY` promises nothing, and a text is tagged only where its column has numbers.
+    """
+    odd: npt.NDArray[np.bool_] = tag != 0
+    for letter, usual in tags.KINDS.items():
+        if usual is kind is not Kind.TEXT:
+            odd &= tag != letter
+    return odd
 
 
 def _copy_unescaped(

@@ -253,6 +253,8 @@ class Share:
 
     @property
     def why(self) -> str:
+        if self.of == 1:
+            return f"the values seen (just 1) are {self.test.plural}"
         return f"{percent(self.part)} of {count(self.of)} are {self.test.plural}"
 
 

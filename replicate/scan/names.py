@@ -138,7 +138,7 @@ def _around(
 def _of_a_name(before: tuple[str, ...], table: tuple[str, ...]) -> Iterable[Hint]:
     """A ``name`` alone tells what the words around it do."""
     if not before and table and table[-1] in PERSONS:
-        yield Hint(Category.FULL_NAME, 0.62, f"the name of one of “{table[-1]}”")
+        yield Hint(Category.FULL_NAME, 0.62, f"a name in a table of “{table[-1]}”")
     elif before and before[-1] in PERSONS and not {"user", "account"} & {before[-1]}:
         yield Hint(Category.FULL_NAME, 0.68, f"the name says “{before[-1]}_name”")
     elif not before:

@@ -145,5 +145,63 @@ def _wrong_option(cls: type[Rule], error: ValidationError) -> UsageError:
         )
     if first["type"] == "missing":
         return UsageError(f"the transformer {cls.name} needs the option {option}", hint=options)
-    reason = first["msg"].removeprefix("Value error, ")
-    return UsageError(f"the option {option} of the transformer {cls.name}: {reason}", hint=options)
+    return UsageError(
+        f"the option {option} of the transformer {cls.name}: {_reason(error)}", hint=options
+    )
+
+
+def _reason(error: ValidationError) -> str:
+    """What is wrong with the first wrong option, in our words; its value is in none of them."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    context = first.get("ctx", {})
+    if first["type"] == "value_error":  # our own validators'
+        return first["msg"].removeprefix("Value error, ")
+    words = _REASONS.get(first["type"])
+    branches = [each for each in error.errors() if each["loc"][:-1] == first["loc"][:-1]]
+    if words is None or (len(first["loc"]) > 1 and len(branches) > 1):
+        # Of several types that it could be it is none, so that no single one is to blame.
+        words = "it has a value that can't be used"
+    expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
+    words = words.format(**{**context, "expected": expected}, s="" if _bound(context) == 1 else "s")
+    place = next((step for step in first["loc"][1:] if isinstance(step, int)), None)
+    return words if place is None else f"element {place + 1}{words.removeprefix('it')}"
+
+
+def _bound(context: Mapping[str, Any]) -> object:
+    return context.get("min_length", context.get("max_length", context.get("decimal_places")))
+
+
+_REASONS = {
+    "literal_error": "it has to be one of {expected}",
+    "string_type": "it has to be text",
+    "string_too_short": "it has to have {min_length} character{s} or more",
+    "string_too_long": "it can't have more than {max_length} character{s}",
+    "string_pattern_mismatch": "it isn't written as it has to be",
+    "string_unicode": "it holds what is no character",
+    "too_short": "it has to have {min_length} element{s} or more",
+    "too_long": "it can't have more than {max_length} element{s}",
+    "tuple_type": "it has to be a list",
+    "list_type": "it has to be a list",
+    "dict_type": "it has to be a mapping",
+    "bool_type": "it has to be true or false",
+    "bool_parsing": "it has to be true or false",
+    "int_type": "it has to be a whole number",
+    "int_parsing": "it has to be a whole number",
+    "int_parsing_size": "it is too big a number",
+    "int_from_float": "it has to be a whole number",
+    "float_type": "it has to be a number",
+    "float_parsing": "it has to be a number",
+    "decimal_type": "it has to be a number",
+    "decimal_parsing": "it has to be a number",
+    "finite_number": "it has to be a finite number",
+    "greater_than": "it has to be greater than {gt}",
+    "greater_than_equal": "it has to be {ge} or greater",
+    "less_than": "it has to be less than {lt}",
+    "less_than_equal": "it has to be {le} or less",
+    "decimal_max_places": "it can't have more than {decimal_places} decimal place{s}",
+    "date_type": "it has to be a date, as 2024-12-31",
+    "date_parsing": "it has to be a date, as 2024-12-31",
+    "date_from_datetime_parsing": "it has to be a date, as 2024-12-31",
+    "date_from_datetime_inexact": "it has to be a date without a time, as 2024-12-31",
+}
+"""What pydantic's errors mean, by their type."""

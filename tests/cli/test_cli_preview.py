@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import sqlite3
@@ -99,6 +101,55 @@ def test_no_line_is_wider_than_the_terminal(odd: Workplace, columns: int) -> Non
     result = odd.run(*PREVIEW, "--all-columns", COLUMNS=str(columns)).succeeded()
     assert max(map(width, result.out.splitlines())) <= columns
     assert "…" in result.out
+
+
+@pytest.fixture
+def deep(place: Workplace) -> Workplace:
+    """Documents in which what is masked is far behind what is not."""
+    with closing(sqlite3.connect(place.source)) as database:
+        database.execute("CREATE TABLE docs (id INTEGER PRIMARY KEY, profile JSON)")
+        contacts = [{"email": "anna@mail.example", "more": "y" * 900}]
+        profile = json.dumps({"note": "x" * 900, "contacts": contacts})
+        database.execute("INSERT INTO docs VALUES (1, ?)", (profile,))
+        database.commit()
+    place.config.write_text(
+        f"masking_key: {'k' * 8}\nsource:\n  connection_uri: sqlite:///{place.source}\n"
+        "  transformers:\n    - database: main\n      table: docs\n      columns:\n"
+        "        - name: profile.contacts[*].email\n          transformer_name: email\n"
+        "          link: people\n          when: id > 0\n"
+    )
+    return place
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_change_deep_inside_of_a_value_is_seen(deep: Workplace, columns: int) -> None:
+    out = deep.run(*PREVIEW, COLUMNS=str(columns)).succeeded().out
+    [line] = [line for line in out.splitlines() if "→" in line]
+    before, after = line.split("→")
+    assert re.search(r"…\S* ?\S*anna@mail.*…\s*$", before)
+    assert "anna@" not in after
+    assert after.count("…") == 2
+    assert max(map(width, out.splitlines())) <= columns
+
+
+def test_the_heading_tells_path_link_and_condition(deep: Workplace) -> None:
+    said = "profile.contacts[*].email (email, linked as people, when id > 0)"
+    assert said in deep.run(*PREVIEW, COLUMNS="120").succeeded().out
+    found = deep.run("--json", *PREVIEW).succeeded().json
+    [rule] = found["tables"][0]["columns"][1]["rules"]
+    assert (rule["path"], rule["link"], rule["when"]) == ("contacts[*].email", "people", "id > 0")
+
+
+def test_the_page_shows_where_a_long_value_differs(deep: Workplace) -> None:
+    path = deep.directory / "page.html"
+    deep.run(*PREVIEW, "--html", str(path)).succeeded()
+    text = path.read_text()
+    shown = re.findall(r'<span class="short">(.*?)</span>', text)
+    assert len(shown) == 2
+    assert "anna@mail.example" in shown[0]
+    assert "anna@mail.example" not in shown[1]
+    assert all(each.startswith("…") and each.endswith("…") for each in shown)
+    assert "contacts[*].email: email, linked as people, when id &gt; 0" in text
 
 
 def test_nothing_that_a_terminal_obeys_is_printed(odd: Workplace) -> None:
@@ -244,12 +295,12 @@ def test_the_page_is_private_and_nothing_is_overwritten(place: Workplace) -> Non
     assert f"warning: {page} holds data of the source" in result.err
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
 
-    page.write_text("mine")
     page.chmod(0o644)
+    before = page.read_bytes()
     refused = place.run(*PREVIEW, "--html", str(page))
     assert "exists already" in refused.failed_with(11)
     assert "hint: --force replaces it" in refused.err
-    assert page.read_text() == "mine"
+    assert page.read_bytes() == before
 
     done = place.run("--json", *PREVIEW, "--html", str(page), "--force", "--rows", "2").succeeded()
     assert done.json == {"html": str(page), "tables": 2, "rows": 4}
@@ -267,6 +318,53 @@ def test_force_replaces_a_link_and_not_what_it_points_to(place: Workplace) -> No
     place.run(*PREVIEW, "--html", str(page), "--force").succeeded()
     assert precious.read_text() == "keep me"
     assert not page.is_symlink()
+
+
+@pytest.mark.parametrize("text", ["mine", "", "<!doctype html>\n<title>Another page</title>"])
+def test_force_replaces_no_file_but_a_page(place: Workplace, text: str) -> None:
+    page = place.directory / "page.html"
+    page.write_text(text)
+    plain = place.run(*PREVIEW, "--html", str(page))
+    assert "exists already" in plain.failed_with(11)
+    assert "hint: give another name" in plain.err
+    refused = place.run(*PREVIEW, "--html", str(page), "--force")
+    assert "is no page that a preview has written" in refused.failed_with(14)
+    assert "hint: " in refused.err
+    assert page.read_text() == text
+
+
+OWN = ("source.db", "source.db-wal", "source.db-shm", "source.db-journal", "conf.yaml", "conf.lock")
+
+
+@pytest.mark.parametrize("name", [*OWN, "hard link", "symbolic link"])
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_page_never_takes_the_place_of_what_a_dump_is_made_of(
+    place: Workplace, name: str, force: tuple[str, ...]
+) -> None:
+    path = place.directory / name
+    if name == "hard link":
+        path.hardlink_to(place.source)
+    elif name == "symbolic link":
+        path.symlink_to(place.config)
+    before = {each: each.read_bytes() for each in place.directory.iterdir() if each.is_file()}
+    refused = place.run(*PREVIEW, "--html", f"../{place.directory.name}/{name}", *force)
+    refused.failed_with(14)
+    assert "hint: give the page a name of its own" in refused.err
+    after = {each: each.read_bytes() for each in place.directory.iterdir() if each.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["", " ", "-"])
+def test_a_page_needs_the_name_of_a_file(place: Workplace, name: str) -> None:
+    result = place.run(*PREVIEW, "--html", name)
+    assert "invalid value for '--html'" in result.failed_with(2)
+    assert not (place.directory / "-").exists()
+
+
+def test_a_pipe_is_not_waited_for(place: Workplace) -> None:
+    os.mkfifo(place.directory / "pipe")
+    result = place.run(*PREVIEW, "--html", str(place.directory / "pipe"), "--force")
+    assert "is no page" in result.failed_with(14)
 
 
 def test_a_page_that_can_t_be_written_is_an_error(place: Workplace) -> None:

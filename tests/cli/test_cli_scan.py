@@ -113,4 +113,16 @@ def test_only_some_tables(place: Workplace) -> None:
     result = place.run("source", "scan", "--table", "visits", "--rows", "5", "--json").succeeded()
     assert result.json["tables"] == 1
     assert result.json["rows"] == 5
-    assert "no table" in place.run("source", "scan", "--table", "nope").failed_with(10)
+
+
+@pytest.mark.parametrize("name", ["nope", "vists", "main.v?zz*"])
+def test_an_unknown_table_is_told_as_a_preview_tells_it(place: Workplace, name: str) -> None:
+    scanned = place.run("source", "scan", "--table", name)
+    assert f"the source has no table {name}" in scanned.failed_with(2)
+    assert scanned.err == place.run("dump", "preview", "--table", name).err
+
+
+def test_after_writing_the_total_tells_what_is_left(place: Workplace) -> None:
+    assert " 1 of them without a transformer" in place.run("source", "scan").err
+    written = place.run("source", "scan", "--write").succeeded()
+    assert " 0 of them still without a transformer" in written.err

@@ -129,6 +129,20 @@ def test_several_workers_make_what_one_makes(tmp_path: Path, keep: str) -> None:
     assert seen[0] != contents(project.source)["customers"]
 
 
+def test_an_interrupt_that_code_raises_in_a_worker_is_its_failure(tmp_path: Path) -> None:
+    (tmp_path / "masks.py").write_text(
+        "import multiprocessing\n"
+        "def transform(value):\n"
+        "    if multiprocessing.parent_process():\n"
+        "        raise KeyboardInterrupt(value)\n"
+        "    return 'x'\n"
+    )
+    rules = RULES.format(folder=tmp_path, keep="false", command="cat")
+    project = make_project(tmp_path, customers=3000, rules=rules)
+    with pytest.raises(TransformError, match=r"raised KeyboardInterrupt in line 4"):
+        create_dump(project.config(), jobs=2, progress=Silent())
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_names_the_column_the_line_and_the_row(tmp_path: Path, jobs: int) -> None:
     (tmp_path / "masks.py").write_text("def transform(value):\n    return int(value)\n")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from replicate.databases.base import Selection
 from replicate.dumps.manifest import ChunkRecord
-from replicate.errors import ConflictError
+from replicate.errors import ConfigError, ConflictError
 from replicate.jobs.create import create_dump
 from replicate.jobs.dumping import Dumping
-from replicate.jobs.inspect import check
+from replicate.jobs.inspect import check, lock_columns
 from replicate.jobs.progress import Silent
 from replicate.jobs.verify import verify_dumps
 from tests.support.journey import make_project
+from tests.support.postgres_journey import Pair
 
 
 def _faults(conf: Path) -> list[str]:
@@ -46,6 +48,56 @@ def test_faults_are_found_with_their_place(tmp_path: Path, old: str, new: str, f
     assert faults
     with pytest.raises(AssertionError, match=f"conf.yaml:[0-9]+: {fault}"):
         raise AssertionError("\n".join(faults))
+
+
+def test_a_leak_filter_without_a_masking_key_is_found(tmp_path: Path) -> None:
+    project = make_project(tmp_path, customers=5, encrypted=False)
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace("source:\n", "source:\n  leak_filter: true\n"))
+    [fault] = _faults(project.conf)
+    assert "source.leak_filter: a leak filter needs a masking_key" in fault
+    with pytest.raises(ConfigError, match="needs a masking_key"):
+        create_dump(project.config(), progress=Silent())
+
+
+def test_a_path_into_a_column_of_no_json_is_found(tmp_path: Path) -> None:
+    project = make_project(tmp_path, customers=5)
+    text = project.conf.read_text()
+    project.conf.write_text(text.replace("{name: card,", '{name: "born.year",'))
+    [fault] = _faults(project.conf)
+    assert "main.customers.born has no JSON for a path to lead into: it holds date values" in fault
+    assert re.search(r"conf.yaml:\d+: source.transformers\[0\].columns\[2\].name: ", fault)
+
+
+def test_a_pg_dump_that_is_missing_is_found(plain_pair: Pair) -> None:
+    plain_pair.server.run(plain_pair.source, "CREATE TABLE people (id int PRIMARY KEY)")
+    plain_pair.configure()
+    assert _faults(plain_pair.conf) == []
+    plain_pair.configure(bin_path="/nowhere")
+    [fault] = _faults(plain_pair.conf)
+    assert "pg_bin_path has no pg_dump that runs" in fault
+
+
+@pytest.mark.parametrize("text", ["columns: [", "version: 7\n", "\x00", ""])
+def test_a_lock_that_can_t_be_read_is_written_anew(tmp_path: Path, text: str) -> None:
+    project = make_project(tmp_path, customers=5)
+    warnings: list[str] = []
+    good = lock_columns(project.config(), warn=warnings.append).path
+    assert warnings == []
+    written = good.read_bytes()
+    good.write_text(text)
+    change = lock_columns(project.config(), warn=warnings.append)
+    assert (change.added, change.removed) == (None, None)
+    assert good.read_bytes() == written
+    [warning] = warnings
+    assert str(good) in warning
+    assert "it is written anew" in warning
+    # A dump still refuses what it can't read.
+    good.write_text(text)
+    conf = project.conf.read_text()
+    project.conf.write_text(conf.replace("source:\n", "source:\n  on_new_column: fail\n"))
+    with pytest.raises(ConfigError, match=r"conf\.lock"):
+        create_dump(project.config(), progress=Silent())
 
 
 def test_a_dump_that_no_key_opens_hides_no_other(tmp_path: Path) -> None:

@@ -127,6 +127,32 @@ def test_a_pattern_passes_over_generated_columns(tmp_path: Path) -> None:
         plan_of(tmp_path, "app.users>email_low>email", users)
 
 
+@pytest.mark.parametrize(
+    ("kind", "takes"),
+    [(kind, kind in (Kind.JSON, Kind.TEXT, Kind.ANY)) for kind in Kind],
+)
+def test_a_path_needs_a_column_that_can_hold_json(tmp_path: Path, kind: Kind, takes: bool) -> None:
+    element = Kind.TEXT if kind is Kind.ARRAY else None
+    users = table("users", ColumnInfo("doc", "declared", kind, element=element))
+    rules = "app.users>doc.a>random"
+    if takes:
+        assert found(plan_of(tmp_path, rules, users)) == {"users.doc": "random"}
+        return
+    with pytest.raises(ConfigError, match=r"app\.users\.doc has no JSON for a path") as caught:
+        plan_of(tmp_path, rules, users)
+    assert caught.value.line is not None
+
+
+def test_a_custom_transformer_for_a_unique_column_is_told_what_to_promise(tmp_path: Path) -> None:
+    rules = "app.users>email>custom-command>transformer_options: {command: [cat]}"
+    with pytest.raises(ConfigError, match="unique key") as caught:
+        plan_of(tmp_path, rules, USERS)
+    assert "`unique: true`" in (caught.value.hint or "")
+    with pytest.raises(ConfigError, match="unique key") as caught:
+        plan_of(tmp_path, "app.users>email>redacted", USERS)
+    assert "use email, token" in (caught.value.hint or "")
+
+
 USERS = table("users", "email", "boss", "name", unique=(("email",),))
 ORDERS = table("orders", "who", foreign_keys=(ForeignKey(("who",), "users", ("email",)),))
 LINES = table("lines", "who", foreign_keys=(ForeignKey(("who",), "orders", ("who",)),))
@@ -332,6 +358,9 @@ def test_new_columns_are_masked_by_what_they_are(tmp_path: Path) -> None:
     }
     plan = plan_of(tmp_path, "app.users>email>email", USERS, new, more="  on_new_column: mask")
     assert found(plan)["people.email"] == "email"
+    nulls = table("people", "email", foreign_keys=new.foreign_keys)
+    plan = plan_of(tmp_path, "app.users>name>random", USERS, nulls, more="  on_new_column: null")
+    assert found(plan) == {"users.name": "random", "people.email": "null"}
 
 
 def test_a_new_column_that_takes_no_null_is_not_passed_on(tmp_path: Path) -> None:

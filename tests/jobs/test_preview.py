@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from replicate.config import Config
+from replicate.config import Config, load_config
 from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs import preview as module
 from replicate.jobs.preview import Cell, Preview, Value, preview_masking
 from replicate.rows.column import Kind
-from tests.support.journey import Project, make_project
+from tests.support.journey import ALL, Project, make_project
 from tests.support.postgres import Server
 from tests.support.postgres_journey import Pair
 
@@ -232,6 +232,16 @@ RULES = """  transformers:
     - {database: public, table: people, columns: [{name: email, transformer_name: email}]}
     - {database: public, table: parts, columns: [{name: email, transformer_name: email}]}
 """
+
+
+def test_postgresql_needs_no_pg_dump_where_no_table_is_skipped(
+    any_server: Server, any_database: str, tmp_path: Path
+) -> None:
+    any_server.run(any_database, SCHEMA)
+    pair = Pair(any_server, any_database, "none", tmp_path)
+    pair.configure(source=RULES, bin_path="/nowhere")
+    found = preview_masking(load_config(pair.conf, sections=ALL))
+    assert [table.name for table in found.tables] == ["people", "parts_0", "parts_1"]
 
 
 @pytest.mark.parametrize("most", [None, 1 << 10])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from replicate.config import Config, load_config
-from replicate.errors import ConfigError, ConflictError, NotFoundError
+from replicate.errors import ConfigError, ConflictError, UsageError
 from replicate.jobs.create import create_dump
 from replicate.jobs.masking import plan_masking
 from replicate.jobs.progress import Silent
@@ -120,8 +120,9 @@ def test_tables_and_rows_can_be_limited(people: Path) -> None:
     named = scan_source(_config(people), rows=0)
     assert named.rows == 0
     assert "people.email" in _by_name(named)
-    with pytest.raises(NotFoundError, match="people_"):
+    with pytest.raises(UsageError, match="the source has no table people_") as caught:
         scan_source(_config(people), only=["people_"])
+    assert caught.value.hint == "did you mean people?"
 
 
 def test_what_the_config_says_counts(people: Path) -> None:

@@ -74,6 +74,12 @@ def test_the_reasons_are_told_in_numbers() -> None:
     assert finding is not None
     assert finding.why == ("the name says “email”", "97 % of 100 values are e-mail addresses")
     assert finding.level is Level.HIGH
+    one = best(ColumnFacts("users", "email", values=("anna@mail.example",)))
+    assert one is not None
+    assert one.why[-1] == "the values seen (just 1) are e-mail addresses"
+    named = best(ColumnFacts("customers", "name"))
+    assert named is not None
+    assert named.why[0] == "a name in a table of “customers”"
 
 
 def test_versions_are_no_addresses_and_luhn_by_chance_is_no_card() -> None:

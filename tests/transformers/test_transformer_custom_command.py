@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -327,6 +328,95 @@ def test_an_interrupt_ends_the_program(program: Program, tmp_path: Path) -> None
         run(made, [b"a"])
     interrupting.join()
     assert children() == before
+
+
+def is_running(process: int) -> bool:
+    """Also of one that nobody has waited for, which runs no more."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def is_gone(process: int) -> bool:
+    deadline = time.monotonic() + 30
+    while is_running(process) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not is_running(process)
+
+
+@linux
+@pytest.mark.parametrize("keep_running", [False, True])
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "cat > /dev/null; sleep 100",
+        "sleep 100",
+        "exec >&-; sleep 100",
+        "exit 3",
+        "read line; echo x; exit 0",
+        "read line; echo x; exec cat",
+    ],
+)
+def test_what_it_starts_ends_with_it(tmp_path: Path, rest: str, keep_running: bool) -> None:
+    started = tmp_path / "started"
+    begin = f"sleep 1000 > /dev/null & echo $! > {started}; "
+    made = make(
+        command=["sh", "-c", begin + rest], format="text", timeout=1, keep_running=keep_running
+    )
+    if "echo x" in rest:
+        assert run(made, [b"a"]) == [b"x"]
+    else:
+        with pytest.raises(TransformError):
+            run(made, [b"a"])
+    made.close()
+    assert is_gone(int(started.read_text()))
+
+
+WORKER = """
+import sys
+from replicate.transformers.custom.program import Program
+Program(sys.argv[1:], timeout=100, keep_running=True).ask(b"a\\n", 1)
+"""
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_a_worker_ends_its_program(tmp_path: Path, number: int) -> None:
+    started = tmp_path / "started"
+    started.touch()
+    script = f"echo $$ > {started}; exec sleep 1000"
+    command = [sys.executable, "-c", WORKER, "/bin/sh", "-c", script]
+    with subprocess.Popen(command) as worker:
+        while not started.read_text().endswith("\n"):
+            time.sleep(0.01)
+        worker.send_signal(number)
+        assert worker.wait(30) == -number
+    assert is_gone(int(started.read_text()))
+
+
+def test_signals_are_handled_as_before_once_it_has_ended() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)
+    made = make(command="cat", format="text", keep_running=True)
+    other = make(command="cat", format="text")
+    run(made, [b"a"])
+    run(other, [b"a"])
+    made.close()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGHUP)) == before
+
+
+def test_hints_where_a_buffer_or_a_directory_may_be_the_reason(program: Program) -> None:
+    command = program("import sys; sys.stdin.read()")
+    error = fails([b"a"], command=command, format="text", keep_running=True, timeout=1)
+    assert "sed -u" in (error.hint or "")
+    error = fails(
+        [b"a"], command=["sh", "-c", "sleep 100"], format="text", keep_running=False, timeout=1
+    )
+    assert error.hint is None
+    with pytest.raises(UsageError) as caught:
+        make(command="./no/such")
+    assert "starts at the working directory" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

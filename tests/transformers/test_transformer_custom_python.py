@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +139,131 @@ def test_the_end_of_the_program_is_an_exception_as_well(code: Code) -> None:
             sys.exit(value)
     """)
     assert "raised SystemExit in line 4" in fails(Column.of([SECRET]), path=path).message
+
+
+@pytest.mark.parametrize(
+    "error", ["SystemExit(0)", "GeneratorExit(value)", "asyncio.CancelledError(value)"]
+)
+@pytest.mark.parametrize("name", ["transform", "block"])
+def test_whatever_it_raises_is_told_by_its_type(code: Code, error: str, name: str) -> None:
+    path = code(f"""
+        import asyncio
+        def transform(value):
+            raise {error}
+        def block(values):
+            return [transform(value) for value in values]
+    """)
+    kind = error.partition("(")[0].rpartition(".")[2]
+    message = fails(Column.of([SECRET]), path=path, name=name).message
+    assert message.endswith(f"in masks.py raised {kind} in line 4")
+
+
+def test_answers_of_classes_that_raise(code: Code) -> None:
+    path = code("""
+        class Number(int):
+            def __str__(self):
+                raise SystemExit(0)
+        class Numbers(list):
+            def __iter__(self):
+                raise SystemExit(0)
+            __len__ = __iter__
+        def transform(value):
+            return Number()
+        def block(values):
+            return Numbers()
+    """)
+    for name, line in (("transform", 4), ("block", 7)):
+        error = fails(Column.of([SECRET]), path=path, name=name)
+        assert error.message.endswith(f"raised SystemExit in line {line}")
+
+
+PRINTING = """
+    import os, subprocess, sys
+    from concurrent.futures import ThreadPoolExecutor
+    kept = sys.stdout
+    def tell(value):
+        print(value)
+        print(value, file=sys.stderr)
+        print(value, file=kept, flush=True)
+        sys.stdout.buffer.write(value.encode())
+        sys.stderr.write(value)
+        sys.stderr.flush()
+        assert not sys.stdout.isatty()
+        subprocess.run(["echo", value], stdout=sys.stdout, check=True)
+        return "x"
+    tell("hunter2 at import")
+    class Told:
+        def __init__(self):
+            tell("hunter2 as it is made")
+            self.threads = ThreadPoolExecutor(1)
+        def transform(self, values):
+            return [tell(value) for value in values[:1]] + list(self.threads.map(tell, values[1:]))
+        def close(self):
+            self.threads.shutdown()
+            tell("hunter2 at the end")
+    def transform(value):
+        tell(value)
+        raise ValueError(value)
+"""
+
+
+def test_what_it_prints_goes_nowhere(code: Code, capfd: pytest.CaptureFixture[str]) -> None:
+    streams = sys.stdout, sys.stderr
+    path = code(PRINTING)
+    made = make(path=path, name="Told")
+    # The second time, the thread that prints is there before.
+    for _ in range(2):
+        assert run(made, Column.of([SECRET, SECRET])) == [b"x", b"x"]
+    made.close()
+    fails(Column.of([SECRET]), path=path)
+    assert (sys.stdout, sys.stderr) == streams
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(UsageError):
+        make(path=code("print('hunter2')\nraise SystemExit\n"))
+    assert (sys.stdout, sys.stderr) == streams
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_threads_are_heard_meanwhile(
+    code: Code, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, told = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "begun_and_told", (begun, told), raising=False)
+    path = code("""
+        import threading
+        begun, told = threading.begun_and_told
+        def transform(value):
+            print(value)
+            begun.set()
+            assert told.wait(60)
+            return "x"
+    """)
+
+    def tell() -> None:
+        if begun.wait(60):
+            sys.stderr.write("half of it is done")
+        told.set()
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    assert mask([SECRET], path=path) == [b"x"]
+    telling.join()
+    assert capsys.readouterr() == ("", "half of it is done")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "async def transform(value): return value",
+        "async def transform(values):\n    yield values",
+        "class transform:\n    async def transform(self, value): return value",
+        "class C:\n    async def __call__(self, value): return value\ntransform = C()",
+    ],
+)
+def test_what_is_async_is_refused_before_it_is_called(code: Code, text: str) -> None:
+    with pytest.raises(UsageError, match="is async, and nothing awaits") as caught:
+        make(path=code(text))
+    assert "asyncio.run()" in (caught.value.hint or "")
 
 
 def test_an_interrupt_goes_through(code: Code) -> None:
@@ -332,6 +458,9 @@ def test_an_installed_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert error.message.endswith("transform() in deep.py raised ZeroDivisionError in line 2")
     with pytest.raises(UsageError, match="no_such can't be imported: ModuleNotFoundError"):
         make(module="own_masks.no_such")
+    (tmp_path / "own_masks" / "bad.py").write_text("\nraise ValueError('hunter2')\n")
+    with pytest.raises(UsageError, match=r"bad can't be imported: ValueError in line 2 of bad.py$"):
+        make(module="own_masks.bad")
 
 
 def test_a_file_is_executed_once_until_it_changes_and_leaves_nothing(code: Code) -> None:
@@ -359,10 +488,12 @@ def test_a_file_is_executed_once_until_it_changes_and_leaves_nothing(code: Code)
     ("text", "options", "message"),
     [
         ("def transform(value:\n", {}, "SyntaxError in line 1"),
-        ("import no_such_module\n", {}, "ModuleNotFoundError in line 1: No module named"),
-        ("\nraise ValueError('why')\n", {}, "ValueError in line 2: why"),
+        ("import no_such_module\n", {}, "ModuleNotFoundError in line 1"),
+        ("\nraise ValueError('s3')\n", {}, "ValueError in line 2"),
+        ("\nraise ImportError('s3')\n", {}, "ImportError in line 2"),
+        ("compile('s3 s3', 's3', 'exec')\n", {}, "SyntaxError in line 1"),
         ("open('/no/such/file')\n", {}, "FileNotFoundError in line 1"),
-        ("raise SystemExit(3)\n", {}, "SystemExit in line 1: 3"),
+        ("raise SystemExit('s3')\n", {}, "SystemExit in line 1"),
         ("x = 1\n", {}, "masks.py has no transform"),
         ("transform = 1\n", {}, "neither a function nor a class"),
         ("def transform(value): ...\n", {"options": {"a": 1}}, "takes no `options`"),
@@ -382,14 +513,14 @@ def test_code_that_can_t_be_used(
     with pytest.raises(UsageError) as caught:
         make(TOWN, path=code(text), **options)
     assert message in caught.value.message
-    assert "s3" not in caught.value.message
+    assert "s3" not in f"{caught.value.message} {caught.value.hint}"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({}, "one of path and module is needed"),
-        ({"path": "a.py", "module": "a"}, "one of path and module is needed"),
+        ({"path": "a.py", "module": "a"}, "path and module are both given"),
         ({"path": ""}, "the option path"),
         ({"module": "a/b"}, "the option module"),
         ({"path": "no/such/masks.py"}, "no/such/masks.py can't be read: No such file"),
@@ -400,6 +531,15 @@ def test_options_that_lead_nowhere(options: dict[str, Any], message: str) -> Non
     with pytest.raises(UsageError) as caught:
         make(**options)
     assert message in caught.value.message
+
+
+def test_where_a_file_is_looked_for_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(path="no/such/masks.py")
+    assert "starts at the working directory" in (caught.value.hint or "")
+    with pytest.raises(UsageError) as caught:
+        make(path=str(tmp_path))
+    assert caught.value.hint is None
 
 
 def test_binary_columns_are_refused(code: Code) -> None:

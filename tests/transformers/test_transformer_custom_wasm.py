@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,8 @@ from hypothesis import strategies as st
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import KEEP, Column, Kind
 from replicate.transformers.base import Draw, Target, Transformer, Uniqueness
+from replicate.transformers.custom import wasi
+from replicate.transformers.custom.wasi import Command
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM
 
@@ -131,6 +137,100 @@ def test_a_value_that_holds_a_newline_goes_alone_among_lines(wat: Wat) -> None:
     assert mask(values, path=path, batch="lines") == values
     assert mask([b"a", b" b "], path=path, batch="lines") == [b"a", b" b "]
     assert mask([b" b "], path=path) == [b"b"]
+
+
+LINES = st.text(st.sampled_from("aé\n"), min_size=1, max_size=6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(values=st.lists(st.one_of(LINES, st.none()), min_size=1, max_size=12))
+def test_values_of_several_lines_among_others(values: list[str | None]) -> None:
+    encoded = [None if each is None else each.encode() for each in values]
+    covered = [
+        None
+        if each is None
+        else "\n".join(line[:1] + "*" * len(line[1:]) for line in each.split("\n")).encode()
+        for each in values
+    ]
+    assert mask(encoded, path=COVER, batch="lines") == covered
+
+
+def test_a_value_of_two_lines_does_not_keep_others_from_going_together(
+    wat: Wat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[bytes] = []
+    plain = Command.run
+
+    def run(self: Command, data: bytes, arguments: tuple[str, ...] = ()) -> bytes:
+        runs.append(data)
+        return plain(self, data, arguments)
+
+    monkeypatch.setattr(Command, "run", run)
+    values: list[bytes | None] = [b"a", b"two\nlines", None, b"b", b"\n", b"c"]
+    assert mask(values, path=wat("(call $echo)"), batch="lines") == values
+    assert sorted(runs) == [b"\n\n", b"a\nb\nc\n", b"two\nlines\n"]
+
+
+def test_errors_beside_a_value_of_two_lines_tell_the_row(wat: Wat) -> None:
+    values: list[bytes | None] = [b"x\ny", b"a", None, b"b"]
+    path = wat("(call $fill) (i32.store (i32.const 4) (i32.const 2)) (call $put) unreachable")
+    assert fails(values, path=path, batch="lines").row == 3
+    path = wat("(call $fill) (i32.store (i32.const 4) (i32.const 2)) (call $put)")
+    error = fails(values, path=path, batch="lines")
+    assert ("answered 2 values with 1" in error.message, error.row) == (True, 3)
+
+
+def test_nothing_is_no_answer_to_a_value_of_two_lines(wat: Wat) -> None:
+    values: list[bytes | None] = [None, b"x\ny"]
+    error = fails(values, path=wat("(call $fill)"), batch="lines")
+    assert "answered a value with nothing" in error.message
+    assert error.row == 1
+    newline = "(call $fill) (i32.store8 (i32.const 1000) (i32.const 10))"
+    path = wat(newline + "(i32.store (i32.const 4) (i32.const 1)) (call $put)")
+    assert mask(values, path=path, batch="lines") == [None, b""]
+
+
+def test_an_interrupt_ends_a_module_that_runs_on(wat: Wat) -> None:
+    path = wat("(loop $again (br $again))")
+
+    ended, late = threading.Event(), []
+
+    def interrupt() -> None:
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGINT)
+        if not ended.wait(30):
+            late.append("it runs on, and is stopped otherwise")
+            for _ in range(100):
+                wasi._engine().increment_epoch()
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    with pytest.raises(KeyboardInterrupt):
+        mask([b"a"], path=path, timeout=3600)
+    ended.set()
+    interrupting.join()
+    assert not late
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_a_signal_that_raises_nothing_makes_no_difference(wat: Wat) -> None:
+    # It runs for a moment before it answers.
+    path = wat(
+        """
+        (loop $again
+          (global.set $left (i32.sub (global.get $left) (i32.const 1)))
+          (br_if $again (global.get $left)))
+        (call $echo)""",
+        more="(global $left (mut i32) (i32.const 300000000))",
+    )
+    came: list[int] = []
+    before = signal.signal(signal.SIGALRM, lambda number, _: came.append(number))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        assert mask([b"a"], path=path) == [b"a"]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_every_value_meets_a_new_instance(wat: Wat) -> None:
@@ -343,6 +443,8 @@ def test_options_that_are_wrong(tmp_path: Path) -> None:
         with pytest.raises(UsageError) as caught:
             make(**options)
         assert message in caught.value.message
+        told = "working directory" in (caught.value.hint or "")
+        assert told is ("No such file" in message)
 
 
 def test_without_the_package_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,6 +170,19 @@ def test_distinct_numbers_keep_their_shape(keep_country: bool, values: list[byte
         assert (new is None) is (value is None)
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["{number:04d}{x}", "+49 30 {number:06d} {x}1", "{x}{number:010d}", "+1{x} {number:04d}"],
+)
+def test_distinct_numbers_stay_so_where_case_is_all_one(form: str) -> None:
+    # SQLite's NOCASE and PostgreSQL's citext take an x for an X.
+    values = [form.format(number=i, x="xX"[i * 7 % 2]).encode() for i in range(9000)]
+    outcome = apply(NAME, list[bytes | None](values), target=UNIQUE)
+    assert len({(value or b"").lower() for value in outcome}) == len(values)
+    swapped = apply(NAME, [value.swapcase() for value in values], target=UNIQUE)
+    assert [(value or b"").swapcase() for value in swapped] == outcome
+
+
 def test_another_key_gives_other_numbers() -> None:
     values: list[bytes | None] = [b"+49 30 %07d" % i for i in range(300)]
     keyed = apply(NAME, values, unique=True)
@@ -212,6 +225,8 @@ def test_what_is_declared() -> None:
         (UNIQUE, RANDOM, {"form": "national"}, "form national may meet"),
         (Target(Kind.TEXT), KEYED, {"form": "national", "unique": True}, "may meet"),
         (Target(Kind.INTEGER), KEYED, {"form": "e164"}, "a number can't have the form e164"),
+        (Target(Kind.NUMERIC, precision=9, scale=-2, unique=True), KEYED, {}, "rounds"),
+        (Target(Kind.NUMERIC, precision=2, scale=2, unique=True), KEYED, {}, "before the point"),
         (Target(Kind.TEXT), KEYED, {"form": "E164"}, "option form"),
         (Target(Kind.TEXT), KEYED, {"keep_country": "maybe"}, "option keep_country"),
     ],

@@ -104,8 +104,18 @@ def test_random_uuids() -> None:
 def test_random_uuids_of_other_values_in_such_a_column() -> None:
     raw = apply("random", [bytes(16), None], Kind.BINARY, built_for=Kind.UUID)
     assert uuid.UUID(bytes=raw[0]).version == 4
-    mixed = apply("random", [bytes(16), b"x"], Kind.BINARY, built_for=Kind.UUID)
-    assert all(uuid.UUID((value or b"").decode()).version == 4 for value in mixed)
+    # What a blob becomes does not depend on the others, and it stays a blob.
+    values: list[bytes | None] = [b"x", bytes(16), b"", b"\0\1", None, b"a" * 32, b"b" * 36]
+    made = build("random", {}, target=Target(Kind.UUID), draw=KEYED)
+    assert made.transform(Column.of(values, Kind.BINARY)).binary
+    mixed = apply("random", values, Kind.BINARY, built_for=Kind.UUID)
+    assert mixed == [
+        apply("random", [value], Kind.BINARY, built_for=Kind.UUID)[0] for value in values
+    ]
+    assert mixed[1] == raw[0]
+    assert [None if new is None else len(new) for new in mixed] == [16, 16, 0, 16, None, 32, 36]
+    assert all(uuid.UUID(bytes=mixed[i]).version == 4 for i in (0, 1, 3))
+    assert all(uuid.UUID((mixed[i] or b"").decode()).version == 4 for i in (5, 6))
 
 
 def test_random_blobs_have_as_many_bytes() -> None:

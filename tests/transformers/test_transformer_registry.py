@@ -90,6 +90,37 @@ def test_a_wrong_option_is_named(
     assert (caught.value.hint or "").startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("redacted", {"character": ""}, "it has to have 1 character or more"),
+        ("redacted", {"character": "ab"}, "it can't have more than 1 character"),
+        ("redacted", {"width": -1}, "it has to be 0 or greater"),
+        ("redacted", {"width": "many"}, "it has to be a whole number"),
+        ("email", {"keep_domain": "maybe"}, "it has to be true or false"),
+        ("email", {"domain": 7}, "it has to be text"),
+        ("email", {"domains": "a.example"}, "it has to be a list"),
+        ("email", {"domains": ["a.example", 7]}, "element 2 has to be text"),
+        ("url", {"domains": []}, "it has to have 1 element or more"),
+        ("date-truncate", {"to": "week"}, "it has to be one of year, month, day, hour"),
+        ("date-noise", {"within": "soon"}, "it isn't written as it has to be"),
+        ("random-date", {"min": "soon"}, "it has to be a date, as 2024-12-31"),
+        ("number-noise", {"percent": "1.23456"}, "it can't have more than 4 decimal places"),
+        ("number-noise", {"percent": 0}, "it has to be greater than 0"),
+        ("boolean", {"probability": "x"}, "it has to be a number"),
+        ("json-set", {"set": []}, "it has to be a mapping"),
+        ("choice", {"values": [1, None]}, "element 2 has a value that can't be used"),
+        ("fixed", {"value": [1]}, "it has a value that can't be used"),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_told_in_our_words(
+    name: str, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        make(name, **options)
+    assert caught.value.message.endswith(f" of the transformer {name}: {reason}")
+
+
 def test_an_option_s_value_is_not_told() -> None:
     with pytest.raises(UsageError) as caught:
         make("email", domain="Secret Domain")

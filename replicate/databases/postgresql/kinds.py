@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from replicate.databases.base import narrowed
 from replicate.rows.column import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A domain: the type it is over with its modifier, and whether it takes NULL."""
+    """A domain: the type it is over with its modifier, whether it refuses NULL, and the only values
+    that there are, where its constraints list them.
+    """
 
     base: int
     modifier: int
     not_null: bool
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,14 @@ class Types:
         chain = self._chain(oid)
         if len(chain) > 1:
             modifier = self.domains[chain[-2]].modifier
-        base = chain[-1]
+        traits = self._base_traits(chain[-1], modifier)
+        if traits.kind is not Kind.ARRAY:  # or the lists would be of whole arrays
+            for each in chain[:-1]:
+                traits = replace(traits, labels=narrowed(self.domains[each].labels, traits.labels))
+        return traits
+
+    def _base_traits(self, base: int, modifier: int) -> Traits:
+        """What a type that is no domain holds."""
         if base in self.elements and base not in _KINDS:
             # A domain over an array keeps its modifier; the elements' own domain may add another.
             inner = self.traits(self.elements[base], modifier)
@@ -87,8 +98,8 @@ _NUMERIC = 1700
 _BITS = {20: 64, 21: 16, 23: 32}
 
 # Oids of pg_type.dat, which are the same in all versions. What is not here is meant not to be:
-# money, whose text is no number, "char", which cuts text off without a word, and cidr, whose bits
-# behind the mask have to be zero.
+# money, whose text is no number; oid, whose numbers are names; "char", which cuts text off without
+# a word; and cidr, whose bits behind the mask have to be zero.
 _KINDS = {
     16: Kind.BOOLEAN,
     17: Kind.BINARY,
@@ -97,7 +108,6 @@ _KINDS = {
     21: Kind.INTEGER,
     23: Kind.INTEGER,
     25: Kind.TEXT,
-    26: Kind.INTEGER,  # oid
     114: Kind.JSON,
     700: Kind.REAL,
     701: Kind.REAL,

@@ -6,16 +6,16 @@ extension, unless it marked them as its configuration.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table
+from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, narrowed
 from replicate.databases.postgresql import object_rows
 from replicate.databases.postgresql.connection import Connection, errors_of
+from replicate.databases.postgresql.expressions import listed, mentioned
 from replicate.databases.postgresql.kinds import Domain, Types
 
 _TABLES = """
@@ -51,7 +51,16 @@ SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.reltuples::float8, c.relp
 _COLUMNS = """
 SELECT a.attrelid, a.attnum, a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
     a.attnotnull, a.attgenerated <> '', coalesce(col_description(a.attrelid, a.attnum), ''),
-    a.attlen, a.atttypmod
+    CASE WHEN a.attgenerated <> '' THEN ARRAY(
+        SELECT d.refobjsubid FROM pg_depend d
+        LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+        WHERE (d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+                OR d.classid = 'pg_class'::regclass AND d.objid = a.attrelid
+                    AND d.objsubid = a.attnum)
+            AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
+            AND d.refobjsubid NOT IN (0, a.attnum)
+        ORDER BY 1
+    ) END, a.attlen, a.atttypmod
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f')
 ORDER BY a.attrelid, a.attnum
@@ -66,31 +75,29 @@ _ELEMENTS = """
 SELECT a.oid, a.typelem FROM pg_type a JOIN pg_type e ON e.oid = a.typelem AND e.typarray = a.oid
 WHERE e.typdelim = ','
 """
-# A constraint on one column that lists what it takes. What the list holds, only its text can tell.
+# Of one column, or of a domain. What not every version's catalog has, is asked for as JSON.
 _LISTS = """
-SELECT conrelid, conkey[1], pg_get_expr(conbin, conrelid) FROM pg_constraint
-WHERE contype = 'c' AND conrelid <> 0 AND array_length(conkey, 1) = 1
+SELECT conrelid, contypid, conkey[1], pg_get_expr(conbin, conrelid) FROM pg_constraint c
+WHERE contype = 'c' AND coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'true'
+    AND (contypid <> 0 OR array_length(conkey, 1) = 1)
+ORDER BY c.oid
 """
-_LIST = re.compile(
-    r"\(+[^'\[\]]+ = ANY \(+ARRAY\[((?:'(?:[^']|'')*'::[a-z ]+(?:, )?)+)\]\)*"
-    r"(?:::(?:text|character varying)\[\])?\)*"
-)
-_LABEL = re.compile(r"'((?:[^']|'')*)'::")
 _UNIQUE = """
 FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND i.indrelid >= 16384
 """
 _KEYS = f"""
-SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey::text, i.indnkeyatts {_UNIQUE}
+SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey::text, i.indnkeyatts,
+    coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true' {_UNIQUE}
 ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
 """
 # An index depends on the columns in its expressions, but also on those in its condition.
 _EXPRESSIONS = f"""
-SELECT d.objid, d.refobjsubid, i.text FROM pg_depend d
-JOIN (
+SELECT i.indexrelid, coalesce(d.refobjsubid, 0), i.text FROM (
     SELECT i.indexrelid, i.indrelid, pg_get_expr(i.indexprs, i.indrelid) AS text
     {_UNIQUE} AND i.indexprs IS NOT NULL
-) i ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
-WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+) i
+LEFT JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
+    AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
     AND d.refobjsubid > 0
 """  # noqa: S608 - made of constants
 # A key that refers to a partitioned table has a shadow for each of its partitions.
@@ -175,6 +182,18 @@ class _Row(NamedTuple):
     is_heap: bool | None
 
 
+class _Key(NamedTuple):
+    """A unique key: its columns, those in its expressions included; what these count for, and what
+    its expressions do, generated columns being what they are computed from.
+    """
+
+    primary: bool
+    nulls_equal: bool
+    columns: tuple[str, ...]
+    counted: tuple[str, ...]
+    derived: tuple[str, ...]
+
+
 class _Reader:
     """The rows of the catalogs, by the oids of the tables that they are about."""
 
@@ -187,23 +206,36 @@ class _Reader:
         self._names = {
             (oid, column[1]): column[2] for oid, rows in self._columns.items() for column in rows
         }
+        every = (column for columns in self._columns.values() for column in columns)
+        self._computed = {(c[0], c[1]): tuple(c[8]) for c in every if c[8] is not None}
         self._keys = self._grouped(_KEYS, by=1)
         self._expressions = self._grouped(_EXPRESSIONS)
         self._foreign_keys = self._grouped(_FOREIGN_KEYS)
+        self._ends = {
+            (row[side], self._names.get((row[side], number)))
+            for rows in self._foreign_keys.values()
+            for row in rows
+            for side in (0, 1)
+            for number in row[side + 2]
+        }
         self._parents = self._grouped(_PARENTS)
         self._partition_keys = self._grouped(_PARTITION_KEYS)
         types = connection.execute(_TYPES).fetchall()
+        self._lists: dict[tuple[int, int], tuple[str, ...]] = {}
+        for oid, domain, number, text in connection.execute(_LISTS.encode()).fetchall():
+            place, name = ((domain, 0), "VALUE") if domain else ((oid, number), None)
+            labels = listed(text, name or self._names.get(place, ""))
+            self._lists[place] = narrowed(self._lists.get(place, ()), labels)
         self._types = Types(
-            {oid: Domain(*about) for oid, *about, is_domain in types if is_domain},
+            {
+                oid: Domain(base, modifier, not_null, self._lists.get((oid, 0), ()))
+                for oid, base, modifier, not_null, is_domain in types
+                if is_domain
+            },
             frozenset(oid for oid, *_, is_domain in types if not is_domain),
             {oid: tuple(label for _, label in rows) for oid, rows in self._grouped(_ENUMS).items()},
             dict(connection.execute(_ELEMENTS.encode()).fetchall()),
         )
-        self._lists = {
-            (oid, number): labels
-            for oid, number, text in connection.execute(_LISTS.encode())
-            if (labels := _listed(text))
-        }
 
     def _grouped(self, query: str, *, by: int = 0) -> defaultdict[int, list[tuple[Any, ...]]]:
         groups: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
@@ -217,16 +249,13 @@ class _Reader:
     def _relation(self, row: _Row) -> Relation:
         pages = (row.heap or 0) // self._block
         ancestors = self._ancestors(row.oid)
-        keys = [
-            (primary, self._key_columns(row.oid, index, numbers, count))
-            for index, _, primary, numbers, count in self._keys[row.oid]
-        ]
+        keys = [self._key(key) for key in self._keys[row.oid]]
         table = Table(
             row.schema,
             row.name,
             self._column_infos(row.oid, ancestors),
-            primary_key=next((columns for primary, columns in keys if primary), ()),
-            unique=tuple(dict.fromkeys(columns for _, columns in keys if columns)),
+            primary_key=next((key.columns for key in keys if key.primary), ()),
+            unique=_different(each for key in keys for each in (key.columns, key.counted)),
             foreign_keys=tuple(self._foreign_key(*key) for key in self._foreign_keys[row.oid]),
             rows=self._estimate(row, pages) if row.kind == "r" else None,
             bytes=(row.heap or 0) + (row.toast or 0),
@@ -234,6 +263,9 @@ class _Reader:
             note=_FOREIGN if row.kind == "f" else "",
             inherits=tuple((self._rows[a].schema, self._rows[a].name) for a in ancestors),
             partitioned=row.kind == "p",
+            derived_unique=_different(key.derived for key in keys),
+            nulls_not_distinct=_different(key.counted for key in keys if key.nulls_equal),
+            behind_foreign_keys=self._behind_keys(row.oid, ancestors),
         )
         barrier, hint = self._barrier(row)
         cuttable = row.is_heap and not row.condition
@@ -275,8 +307,10 @@ class _Reader:
         }
         infos = []
         for row in self._columns[oid]:
-            _, number, name, type_oid, declared, not_null, generated, comment, _, modifier = row
+            _, number, name, type_oid, declared, not_null, generated, comment, *_, modifier = row
             traits = self._types.traits(type_oid, modifier)
+            # A list of whole arrays says nothing of their elements.
+            listed_here = () if traits.element else self._lists.get((oid, number), ())
             infos.append(
                 ColumnInfo(
                     name,
@@ -289,24 +323,47 @@ class _Reader:
                     bits=traits.bits,
                     precision=traits.precision,
                     scale=traits.scale,
-                    labels=traits.labels or self._lists.get((oid, number), ()),
+                    labels=narrowed(listed_here, traits.labels),
                     element=traits.element,
                     comment=comment,
                 )
             )
         return tuple(infos)
 
-    def _key_columns(self, oid: int, index: int, numbers: str, count: int) -> tuple[str, ...]:
-        """The columns of a unique index. `numbers` are its parts, 0 for an expression; those behind
-        the first `count` are only stored in it.
-        """
-        own = [int(number) for number in numbers.split()[:count]]
-        inside = sorted(
-            number
-            for _, number, text in self._expressions.get(index, ())
-            if self._names[oid, number].replace('"', '""') in text
+    def _key(self, row: tuple[Any, ...]) -> _Key:
+        index, oid, primary, numbers, count, nulls_equal = row
+        # The parts of the index, 0 for an expression; those behind the first are only stored in it.
+        own = [n for n in map(int, numbers.split()[:count]) if n > 0]
+        inside = [n for n in self._in_expressions(oid, index) if n not in own]
+        generated = [n for n in own if (oid, n) in self._computed]
+        return _Key(
+            primary,
+            nulls_equal,
+            tuple(self._names[oid, n] for n in dict.fromkeys((*own, *inside))),
+            self._behind(oid, (*own, *inside)),
+            self._behind(oid, (*inside, *generated)),
         )
-        return tuple(dict.fromkeys(self._names[oid, n] for n in (*own, *inside) if n > 0))
+
+    def _in_expressions(self, oid: int, index: int) -> list[int]:
+        found: set[int] = set()
+        for _, number, text in self._expressions.get(index, ()):
+            depends = [number] if number else [column[1] for column in self._columns[oid]]
+            names = mentioned(text, [self._names[oid, n] for n in depends])
+            found.update(n for n in depends if self._names[oid, n] in names)
+        return sorted(found)
+
+    def _behind(self, oid: int, numbers: Iterable[int]) -> tuple[str, ...]:
+        """The columns, generated ones as what they are computed from."""
+        found = (self._computed.get((oid, number), (number,)) for number in numbers)
+        return tuple(dict.fromkeys(self._names[oid, n] for each in found for n in each))
+
+    def _behind_keys(self, oid: int, ancestors: Iterable[int]) -> tuple[str, ...]:
+        """Those behind generated columns that are an end of a foreign key, if of a table above."""
+        around = (oid, *ancestors)
+        numbers = (column[1] for column in self._columns[oid] if (oid, column[1]) in self._computed)
+        return self._behind(
+            oid, (n for n in numbers if any((o, self._names[oid, n]) in self._ends for o in around))
+        )
 
     def _foreign_key(
         self, oid: int, parent: int, columns: Iterable[int], referred: Iterable[int]
@@ -337,9 +394,5 @@ class _Reader:
         return pages * self._block // (width + _ROW_OVERHEAD)
 
 
-def _listed(expression: str) -> tuple[str, ...]:
-    """The labels of a constraint such as ``(state = ANY (ARRAY['new'::text, 'old'::text]))``."""
-    match = _LIST.fullmatch(expression)
-    if match is None:
-        return ()
-    return tuple(label.replace("''", "'") for label in _LABEL.findall(match[1]))
+def _different(keys: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    return tuple(dict.fromkeys(filter(None, keys)))

@@ -182,7 +182,12 @@ class Sections:
         return found
 
     def left_out(self, selection: Selection) -> frozenset[Name]:
-        """The tables of the schema that the sections don't define: skipped, or in need of one."""
+        """The tables of the schema that the sections don't define: skipped, or in need of one.
+
+        Where nothing is skipped pg_dump isn't run for it.
+        """
+        if not selection.skipped:
+            return frozenset()
         plan = self._plan(selection)
         gone = self._gone_names(plan) | selection.skipped
         tables = ((table.schema, table.name) for table in self._schema.tables)

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from replicate.databases.base import ColumnInfo, ForeignKey
+from replicate.databases.sqlite.declarations import computed_from, is_name, listed_values
 from replicate.databases.sqlite.sql import (
     Token,
     VirtualDeclaration,
@@ -181,6 +182,7 @@ class TableReader:
         """`names` gives the spelling of the names of tables by those in lower case."""
         self._connection = connection
         self._name = name
+        self._sql = sql
         self._names = names or {}
         options = table_options(sql)
         self.strict = "STRICT" in options
@@ -249,6 +251,7 @@ class TableReader:
                 kind_of(c[2]),
                 nullable=not c[3] and c[1] not in never_null,
                 generated=c[6] in _GENERATED,
+                labels=self._labels(c[1], kind_of(c[2])),
             )
             for c in self._columns
         ]
@@ -260,28 +263,76 @@ class TableReader:
         return (*hidden, *declared)
 
     @cached_property
+    def _lists(self) -> dict[str, tuple[str, ...]]:
+        return listed_values(self._sql, [column[1] for column in self._columns])
+
+    def _labels(self, column: str, kind: Kind) -> tuple[str, ...]:
+        labels = self._lists.get(column, ())
+        # Of a truth value that is no list: any is one of the two.
+        return () if kind is Kind.BOOLEAN and {"0", "1"} <= {*labels} else labels
+
+    @cached_property
+    def _computed(self) -> dict[str, tuple[str, ...]]:
+        """What each generated column is computed from."""
+        if all(column[6] not in _GENERATED for column in self._columns):
+            return {}
+        return computed_from(self._sql, [column[1] for column in self._columns])
+
+    @cached_property
     def unique(self) -> tuple[tuple[str, ...], ...]:
         """The columns of every unique key, partial ones and those on expressions included."""
         keys: list[tuple[str, ...]] = []
         if self._rowid_column is not None:
             keys.append((self._rowid_column,))
-        for _, index, unique, *_ in self._indexes:
-            if unique:
-                keys.append(tuple(self._index_columns(index)))
+        for plain, inside in self._unique_keys:
+            keys += [(*plain, *inside), self._behind((*plain, *inside))]
         return tuple(dict.fromkeys(key for key in keys if key))
 
-    def _index_columns(self, index: str) -> Iterator[str]:
+    @cached_property
+    def derived_unique(self) -> tuple[tuple[str, ...], ...]:
+        """What the expressions and generated columns of unique keys are computed from."""
+        keys = [
+            self._behind((*inside, *(name for name in plain if name in self._computed)))
+            for plain, inside in self._unique_keys
+        ]
+        return tuple(dict.fromkeys(key for key in keys if key))
+
+    @cached_property
+    def _unique_keys(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Of every unique index, the columns that are in it, and those in its expressions."""
+        return [self._index_columns(index[1]) for index in self._indexes if index[2]]
+
+    def _index_columns(self, index: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         parts = [part[2] for part in self._pragma("index_info", index)]
-        yield from (name for name in parts if name is not None)
-        if None in parts:
-            # An expression. Which columns it is of, only its text can tell.
-            [sql] = self._connection.execute(
-                "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?", (index,)
-            ).fetchone()
-            mentioned = {token.name.lower() for token in _in_parentheses(sql)}
-            for column in self._columns:
-                if column[1].lower() in mentioned and column[1] not in parts:
-                    yield column[1]
+        plain = tuple(name for name in parts if name is not None)
+        if None not in parts:
+            return plain, ()
+        # An expression. Which columns it is of, only its text can tell.
+        [sql] = self._connection.execute(
+            "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?", (index,)
+        ).fetchone()
+        mentioned = {token.name.lower() for token in _in_parentheses(sql) if is_name(token)}
+        names = [column[1] for column in self._columns]
+        return plain, tuple(n for n in names if n.lower() in mentioned and n not in parts)
+
+    def _behind(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The columns, generated ones as what they are computed from."""
+        found = (self._computed.get(name, (name,)) for name in names)
+        return tuple(dict.fromkeys(name for each in found for name in each))
+
+    @cached_property
+    def behind_foreign_keys(self) -> tuple[str, ...]:
+        """What the generated columns at the ends of foreign keys are computed from."""
+        if not self._computed:
+            return ()
+        referred = self._connection.execute(
+            """SELECT k."to" FROM main.sqlite_schema s, pragma_foreign_key_list(s.name) k
+            WHERE s.type = 'table' AND lower(k."table") = lower(?)""",
+            (self._name,),
+        )
+        ends = {name.lower() for key in self.foreign_keys for name in key.columns}
+        ends.update(name.lower() for (name,) in referred if name is not None)
+        return self._behind(name for name in self._computed if name.lower() in ends)
 
     @cached_property
     def foreign_keys(self) -> tuple[ForeignKey, ...]:

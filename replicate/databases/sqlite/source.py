@@ -141,6 +141,8 @@ class SQLiteSnapshot:
             primary_key=reader.primary_key,
             unique=reader.unique,
             foreign_keys=reader.foreign_keys,
+            derived_unique=reader.derived_unique,
+            behind_foreign_keys=reader.behind_foreign_keys,
         )
         key = reader.layout.key
         if key is not None:

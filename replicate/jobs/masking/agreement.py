@@ -148,15 +148,10 @@ def _looks_around(mask: ColumnMask) -> bool:
 
 
 def _padded_differently(reference: Reference) -> bool:
-    """Whether one end is of PostgreSQL's char(n), and the other one isn't."""
+    """Whether an end is of PostgreSQL's char(n), and the other one of another type or length."""
     ends = ((reference.child, reference.column), (reference.parent, reference.ref_column))
-    padded = {
-        info.type.startswith("character(")
-        for table, name in ends
-        for info in table.columns
-        if info.name == name
-    }
-    return len(padded) > 1
+    types = {info.type for table, name in ends for info in table.columns if info.name == name}
+    return len(types) > 1 and any(each.startswith("character(") for each in types)
 
 
 def _options(recipe: Recipe) -> tuple[tuple[str, str], ...]:

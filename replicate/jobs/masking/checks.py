@@ -8,7 +8,7 @@ from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
-from replicate.rows.column import Column
+from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Effects, Uniqueness
 from replicate.transformers.wrapping.fitting import check_length
 
@@ -17,7 +17,9 @@ Refuse = Callable[[str, str | None], ConfigError]
 _TRIAL_KEY = bytes(32)
 """Draws replacements to be looked at and thrown away, the same ones each time."""
 
-_FREE_OF_LABELS = ("choice", "fixed", "null", "shuffle", UNTOUCHED)
+_MAY_BE_JSON = frozenset((Kind.JSON, Kind.TEXT, Kind.ANY))
+
+_FREE_OF_LABELS = ("boolean", "choice", "fixed", "null", "shuffle", UNTOUCHED)
 """What makes no values of its own for a column that takes but some."""
 
 
@@ -35,6 +37,13 @@ def check_mask(config: Config, table: Table, info: ColumnInfo, mask: ColumnMask)
         )
     if info.fixed and mask.changes:
         raise config.error(f"{key}.name", f"{mask.label} can't be masked: {info.fixed}")
+    if mask.recipe is None and info.kind not in _MAY_BE_JSON:
+        raise config.error(
+            f"{key}.name",
+            f"{mask.label} has no JSON for a path to lead into: it holds {info.kind.value} values "
+            f"({info.type or 'no declared type'})",
+            hint="name the column without a path",
+        )
     where = f"{key}.transformer_name"
 
     def refuse(reason: str, hint: str | None) -> ConfigError:
@@ -72,6 +81,7 @@ def _check_effects(
         )
     if effects.makes_null and (not info.nullable or info.name in table.primary_key):
         raise refuse("the column does not take NULL", "use fixed or redacted instead")
+    _check_derived(table, info, mask, effects, refuse)
     if effects.uniqueness in (Uniqueness.PRESERVES, Uniqueness.PERMUTES):
         return
     only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
@@ -81,9 +91,42 @@ def _check_effects(
             raise refuse(
                 f"its values {effects.uniqueness.value}, and the table has a unique key on "
                 f"({', '.join(key)})",
-                "use email, token, uuid or format-preserving, which keep values distinct, or "
-                "transient",
+                _distinct(mask),
             )
+
+
+def _check_derived(
+    table: Table, info: ColumnInfo, mask: ColumnMask, effects: Effects, refuse: Refuse
+) -> None:
+    """What becomes of that which the database computes from the column, and of keys with NULL."""
+    if info.name in table.behind_foreign_keys and mask.changes:
+        raise refuse(
+            "a generated column is computed from it, and a foreign key on that would break",
+            "use transient, or drop the foreign key from the source",
+        )
+    for key in table.derived_unique:
+        # lower() may make one of two values, as may the half of an address alone; and of NULL
+        # coalesce() makes the same each time.
+        keeps = effects.uniqueness is Uniqueness.PRESERVES and not effects.makes_null
+        if info.name in key and not keeps:
+            raise refuse(
+                "the table has a unique key on an expression or generated column that is computed "
+                f"from ({', '.join(key)}), which may be the same for distinct values",
+                "use email, token or uuid, whose values have nothing in common, or transient",
+            )
+    for key in table.nulls_not_distinct:
+        if info.name in key and effects.makes_null:
+            raise refuse(
+                f"the table has a unique key on ({', '.join(key)}) that takes NULL but once",
+                "use email, token or uuid, which keep values distinct, or transient",
+            )
+
+
+def _distinct(mask: ColumnMask) -> str:
+    """What to do where distinct values have to stay distinct."""
+    if mask.recipe is not None and mask.recipe.transformer.startswith("custom-"):
+        return "if it keeps distinct values distinct, say `unique: true` in its transformer_options"
+    return "use email, token, uuid or format-preserving, which keep values distinct, or transient"
 
 
 def _check_length(mask: ColumnMask, refuse: Refuse) -> None:

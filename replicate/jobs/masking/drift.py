@@ -91,11 +91,14 @@ class Drift:
         }
         if new and self._policy == "fail":
             raise self._unknown(list(new.values()))
-        # A column that refers to one which is known and stays holds nothing that isn't there.
+        # A column that refers to one which is known and stays holds nothing that isn't there, and
+        # no other value would do.
         staying = {
             reference.ends[0]
             for reference in found
-            if reference.ends[1] not in new and find(masks, reference.ends[1]) is None
+            if self._policy == "mask"
+            and reference.ends[1] not in new
+            and find(masks, reference.ends[1]) is None
         }
         for key, (table, info) in new.items():
             if key not in staying and not named(masks, key):

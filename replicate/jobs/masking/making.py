@@ -9,6 +9,7 @@ from replicate.jobs.masking.plan import ColumnMask, PathMask, Reason, Recipe
 from replicate.rows.column import Kind
 from replicate.transformers import registry
 from replicate.transformers.base import Target
+from replicate.transformers.rule import Rule
 
 
 def make_mask(
@@ -23,12 +24,11 @@ def make_mask(
     """The mask of one column, not checked yet but for the name of its transformer."""
     stored = [column.name for column in table.stored_columns]
     in_array = False
-    if recipe is not None and info.element is not None:
-        try:
-            in_array = Kind.ARRAY not in registry.find(recipe.transformer).kinds
-        except UsageError as error:
-            key = f"{reason.key}.transformer_name"
-            raise config.error(key, error.message, hint=error.hint) from error
+    if recipe is not None:
+        cls = _find(config, recipe, reason)
+        in_array = info.element is not None and Kind.ARRAY not in cls.kinds
+    for each in paths:
+        _find(config, each.recipe, each.reason)
     return ColumnMask(
         info.name,
         -1 if info.generated else stored.index(info.name),
@@ -39,6 +39,14 @@ def make_mask(
         paths,
         in_array,
     )
+
+
+def _find(config: Config, recipe: Recipe, reason: Reason) -> type[Rule]:
+    try:
+        return registry.find(recipe.transformer)
+    except UsageError as error:
+        key = f"{reason.key}.transformer_name"
+        raise config.error(key, error.message, hint=error.hint) from error
 
 
 def _target(table: Table, info: ColumnInfo, *, in_array: bool) -> Target:

@@ -15,7 +15,6 @@ from replicate.transformers.columnar.pools import (
     Assembly,
     Index,
     Integers,
-    fixed_width,
     padded,
     spaced,
 )
@@ -35,8 +34,8 @@ class Random(Rule):
       or 64 bits still does.
     - Booleans: one of the two, written in the same way (0 and 1, t and f, true and false, ...).
     - Blobs: as many bytes.
-    - In a column of UUIDs: a UUID of version 4, without dashes if it had none, or a blob of 16
-      bytes if it was one.
+    - In a column of UUIDs: a UUID of version 4, without dashes if it had none. A blob stays one: of
+      16 bytes, or of 32 or 36 characters if it had as many bytes.
 
     A number or boolean that isn't written as one is treated as text.
     """
@@ -119,14 +118,17 @@ def _uuids(column: Column, seeds: Bytes) -> Replacement:
     # nothing may look like a number.
     numbers[:, 8] = numbers[:, 8] & 0x1F | 0xA0
     result = Assembly(column)
-    if column.kind is Kind.BINARY and (column.length[~column.null] == LANE).all():
-        result.put(None, *fixed_width(numbers))
-        return result.replacement(binary=True)
     digits = hexadecimal(numbers)
     text = np.full((len(column), _UUID), ord("-"), np.uint8)
     text[:, _HEX_PLACES] = digits
     plain = column.length == 2 * LANE
     if plain.any():
         text[plain, : 2 * LANE] = digits[plain]
-    result.put(None, *padded(text, np.where(plain, 2 * LANE, _UUID)))
-    return result.replacement()
+    length = np.where(plain, 2 * LANE, _UUID)
+    is_blob = column.kind is Kind.BINARY
+    if is_blob:
+        raw = ~plain & (column.length != _UUID)
+        text[raw, :LANE] = numbers[raw]
+        length[raw] = LANE
+    result.put(None, *padded(text, length))
+    return result.replacement(binary=is_blob)

@@ -55,7 +55,8 @@ class Permuted:
         Shapes: `data` and `replaced` (sum of `length`,), `length` (rows,); a flag stands on ASCII
         digits and letters alone. One to one among the values that are equal in what isn't replaced
         and have digits, letters of either case at the same places. Values that differ in case alone
-        become such.
+        become such, and those that differ in more still do so where upper and lower case are the
+        same: that of a letter that stays decides nothing.
         """
         parts = _Parts(data, length, replaced)
         tweak = self._prf.lanes(parts.padded_shape, np.cumsum(length) - length, length)
@@ -76,6 +77,7 @@ class Permuted:
         shape = np.zeros(matrix.size + SLACK, np.uint8)
         rows = shape[: matrix.size].reshape(matrix.shape)
         rows[:] = matrix
+        _capitalize(rows)
         rows[:, places] = _FIRST[_DIGITS]
         # What stays may be the same in all rows as well.
         different = len(rows) if (rows[:, :length] != rows[0, :length]).any() else 1
@@ -227,6 +229,8 @@ class _Parts:
         }
         self.padded_shape = np.zeros(len(data) + SLACK, np.uint8)
         self.padded_shape[: len(data)] = data
+        if self.of[_DIGITS].at.size + self.of[_LETTERS].at.size < len(data):  # something stays
+            _capitalize(self.padded_shape)
         for radix, part in self.of.items():
             first = np.uint8(_FIRST[radix])
             # Letters of either case become small ones; digits have that bit anyway.
@@ -242,6 +246,12 @@ class _Parts:
         capitals = letters.symbols[: letters.at.size] + np.uint8(_FIRST[_LETTERS]) - _CASE
         out[letters.at] = capitals | case
         return out
+
+
+def _capitalize(data: Bytes) -> None:
+    """Put capitals in place of the small letters of ASCII."""
+    small = (data - np.uint8(ord("a"))) < 26
+    data -= small * _CASE
 
 
 def _pieces(count: Integers, radix: int) -> Integers:

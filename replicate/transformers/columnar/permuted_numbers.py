@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from replicate.errors import TransformError
+from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind
+from replicate.transformers.base import Target
 from replicate.transformers.columnar.characters import Replacer, replaced_in
 from replicate.transformers.columnar.windows import (
     any_in_row,
@@ -39,6 +40,7 @@ Places = npt.NDArray[np.int8]
 _WHOLE = re.compile(rb"-?0+")
 _DECIMAL = re.compile(rb"-?(0+)(?:\.0+)?")
 _ZERO = np.uint8(ord("0"))
+_LARGEST_INTEGER = 64
 _EXACT = 15
 """Digits of a floating-point number that stay distinct, whatever they are."""
 
@@ -57,15 +59,36 @@ class _Bounds:
     most: npt.NDArray[np.uint64] | None
 
 
+def refuse_unfit(name: str, target: Target) -> None:
+    """Raises `UsageError` where the column can't hold all that the transformer `name` makes."""
+    if target.kind is not Kind.NUMERIC or target.precision is None or target.scale is None:
+        return
+    if target.scale < 0:
+        raise UsageError(
+            f"{name} replaces digits that the column rounds, so that numbers would meet: its scale "
+            f"is {target.scale}",
+            hint="use null, since nothing else keeps them distinct"
+            if target.unique
+            else "use number-noise, null or fixed",
+        )
+    if target.scale >= target.precision:
+        raise UsageError(
+            f"{name} needs a digit before the point, and the column takes none",
+            hint="use random, null or fixed",
+        )
+
+
 def permuted_numbers(
-    column: Column, replace: Replacer, *, bits: int, keep: tuple[int, int] = (0, 0)
+    column: Column, replace: Replacer, *, target: Target, keep: tuple[int, int] = (0, 0)
 ) -> Bytes:
     """The replacements as the rows of a matrix, each as long as its value.
 
-    Values of a column of integers become such of so many `bits`. The first and the last so many
-    characters that `keep` says stay, in values that are longer than both together. Raises
-    `TransformError` for a value that is no number, is longer than 32 bytes, or has no digit that
-    could be replaced. NULL and the empty string are left out.
+    Integers become such of the size that `target` says; `refuse_unfit` has to have let it pass. The
+    first and the last so many characters that `keep` says stay, in values that are longer than both
+    together. Zeros at the end of a decimal fraction count only as far as the column's scale asks
+    for them: without one, a number may be written with and without. Raises `TransformError` for a
+    value that is no number, is longer than 32 bytes, or has no digit that could be replaced. NULL
+    and the empty string are left out.
     """
     text = window(column)
     length = column.length
@@ -81,16 +104,19 @@ def permuted_numbers(
         replaced &= ends | (places <= ones[:, None])
     zero = (count[:, -1] == 0) & (length > 0)
     replaced[np.flatnonzero(zero), ones[zero]] = True
+    bits = target.bits or _LARGEST_INTEGER
     bounds = _bounds(column, text, digit, replaced, ones=ones, bits=bits)
+    # The zeros behind are left out, so that equal numbers, however written, stay equal, and others
+    # don't meet.
+    size = np.where(length > 0, np.maximum(bounds.last, ones) + 1, 0)
     if any(keep):
-        whole = length.astype(np.int16)[:, None]
+        whole = size.astype(np.int16)[:, None]
+        if target.scale:
+            whole = np.maximum(whole, ones[:, None] + np.int16(2 + target.scale))
         kept = (places < keep[0]) | (places >= whole - keep[1])
         replaced &= ~(kept & (whole > sum(keep)))
         _refuse((length > 0) & ~any_in_row(replaced), "a number has no digit that may be replaced")
 
-    # The zeros behind are left out, so that equal numbers, however written, stay equal, and others
-    # don't meet.
-    size = np.where(length > 0, np.maximum(bounds.last, ones) + 1, 0)
     pending = np.flatnonzero(length > 0)
     while pending.size:
         text[pending] = replaced_in(replace, text[pending], size[pending], replaced[pending])

@@ -16,7 +16,7 @@ from replicate.transformers.base import Draw, Effects, Example, Target, Uniquene
 from replicate.transformers.columnar import random_numbers
 from replicate.transformers.columnar.characters import Permuted, replaced_in
 from replicate.transformers.columnar.lots import Bytes, digits
-from replicate.transformers.columnar.permuted_numbers import permuted_numbers
+from replicate.transformers.columnar.permuted_numbers import permuted_numbers, refuse_unfit
 from replicate.transformers.columnar.pools import Assembly, fixed_width, padded, spaced
 from replicate.transformers.columnar.windows import (
     any_in_row,
@@ -36,7 +36,6 @@ _SUBSCRIBER_DIGITS = 4
 
 _LONGEST_CODE = 3
 _LONGEST_E164 = 15
-_LARGEST_INTEGER = 64
 
 # What stands for a value that is no telephone number, by the form: an area code that is not
 # assigned, with seven digits behind it. A column too short for one takes the next.
@@ -102,6 +101,7 @@ class PhoneNumber(Rule):
         unique = options.unique or target.unique
         self._permuted: Permuted | None = None
         if unique and draw.key is not None:
+            refuse_unfit(self.name, target)
             self._permuted = Permuted(draw.key)
         elif options.unique:
             raise UsageError(
@@ -168,8 +168,7 @@ class PhoneNumber(Rule):
 
     def _put_permuted(self, permuted: Permuted, column: Column, result: Assembly) -> None:
         if column.kind in NUMBERS:
-            bits = self.target.bits or _LARGEST_INTEGER
-            text = permuted_numbers(column, permuted, bits=bits)
+            text = permuted_numbers(column, permuted, target=self.target)
         else:
             text = window(column)
             digit = is_digit(text)

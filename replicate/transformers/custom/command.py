@@ -21,7 +21,7 @@ from replicate.rows.grammar import NULL_FIELD, escape, needs_escape
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.custom.program import Program, ProgramError
-from replicate.transformers.custom.values import KINDS, NEWLINE, REFUSES, Answers, Given
+from replicate.transformers.custom.values import FROM_WHERE, KINDS, NEWLINE, REFUSES, Answers, Given
 from replicate.transformers.rule import Rule
 
 Words = Annotated[
@@ -119,7 +119,11 @@ class CustomCommand(Rule):
         if found is None:
             raise UsageError(
                 f"custom-command: there is no program {first}",
-                hint="give its path, or see that it is in PATH and may be executed",
+                hint=(
+                    f"it has to be executable, and {FROM_WHERE}"
+                    if "/" in first
+                    else "give its path, or see that it is in PATH and may be executed"
+                ),
             )
         self._who = f"custom-command {Path(first).name}"
         self._as_json = options.format == "json"
@@ -151,7 +155,8 @@ class CustomCommand(Rule):
             out = self._program.ask(lines, len(given))
         except ProgramError as error:
             row = int(given.rows[error.answered]) if error.answered < len(given) else None
-            raise TransformError(f"{self._who} {error.reason}", row=row) from None
+            message = f"{self._who} {error.reason}"
+            raise TransformError(message, hint=error.hint, row=row) from None
         if self._as_json:
             return self._answers.of_objects(given, self._read_json(given, out))
         if b"\\" not in out:

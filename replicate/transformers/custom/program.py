@@ -7,30 +7,40 @@ import os
 import selectors
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
+from types import FrameType
+from typing import Any
 
 from replicate.rows.arrays import LIMIT
 
 _PIECE = 1 << 16  # bytes
+_BUFFERED = (
+    "its answers may wait in a buffer: `sed -u`, `stdbuf -oL` and fflush() in awk send each line "
+    "at once; or leave keep_running out"
+)
 _GOODBYE = 2.0  # seconds for a program whose input has ended, when it isn't needed any more
 
 
 class ProgramError(Exception):
     """Why there are no answers, in words that hold nothing of what was asked.
 
-    `answered` is how many lines had been answered by then.
+    `answered` is how many lines had been answered by then. `hint` is what may be done.
     """
 
-    def __init__(self, reason: str, answered: int) -> None:
+    def __init__(self, reason: str, answered: int, hint: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.answered = answered
+        self.hint = hint
 
 
 class Program:
     """Started when it is first asked something: anew for each call, unless `keep_running`.
 
-    After an error, an interrupt among them, no process is left. One thread at a time may use it.
+    It leads a process group and a session of its own, so that what it starts ends with it: after an
+    error or an interrupt, and when its own end has come, no process of the group is left. One
+    thread at a time may use it.
     """
 
     def __init__(self, command: Sequence[str], *, timeout: float, keep_running: bool) -> None:
@@ -77,10 +87,12 @@ class Program:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
         except OSError as error:
             raise ProgramError(f"can't be started: {error.strerror}", 0) from None
         self._process = process
+        _GROUPS.add(process.pid)
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
@@ -101,7 +113,11 @@ class Program:
             while not (self._keep_running and answered >= count and not left):
                 ready = selector.select(self._timeout)
                 if not ready:
-                    raise ProgramError(f"did nothing for {self._timeout:g} seconds", answered)
+                    raise ProgramError(
+                        f"did nothing for {self._timeout:g} seconds",
+                        answered,
+                        _BUFFERED if self._keep_running else None,
+                    )
                 for key, _ in ready:
                     if key.fileobj is process.stdin:
                         left = _feed(process, left)
@@ -144,7 +160,7 @@ class Program:
             )
         if status:
             raise ProgramError(f"ended{_told(status)}", answered)
-        self._forget()
+        self._kill()
 
     def _status(self, process: subprocess.Popen[bytes]) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -152,17 +168,70 @@ class Program:
         return None
 
     def _kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._forget()
-
-    def _forget(self) -> None:
-        process, self._process = self._process, None
-        for stream in (process.stdin, process.stdout) if process is not None else ():
+        process = self._process
+        if process is None:
+            return
+        _kill_group(process.pid)
+        for stream in (process.stdin, process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
                     stream.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # that of another user, as by sudo
+            process.wait(_GOODBYE)
+        _GROUPS.discard(process.pid)
+        self._process = None
+
+
+class _Groups:
+    """The process groups that are to end when a signal ends this process.
+
+    None of those signals reaches them by itself, since they are in sessions of their own.
+    """
+
+    _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._leaders: set[int] = set()
+        self._before: dict[int, Any] = {}
+        self._process = 0
+
+    def add(self, leader: int) -> None:
+        if self._process != os.getpid():  # a fork has none of what its parent has
+            self._leaders = set()
+            self._process = os.getpid()
+        self._leaders.add(leader)
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in self._SIGNALS:
+            before = signal.getsignal(number)
+            if before not in (signal.SIG_IGN, None, self._end):
+                self._before[number] = before
+                signal.signal(number, self._end)
+
+    def discard(self, leader: int) -> None:
+        self._leaders.discard(leader)
+        if not self._leaders and threading.current_thread() is threading.main_thread():
+            for number in list(self._before):
+                self._restore(number)
+
+    def _end(self, number: int, _frame: FrameType | None) -> None:
+        if self._process == os.getpid():
+            for leader in self._leaders:
+                _kill_group(leader)
+        self._restore(number)
+        os.kill(os.getpid(), number)
+
+    def _restore(self, number: int) -> None:
+        if signal.getsignal(number) == self._end:
+            signal.signal(number, self._before.pop(number, signal.SIG_DFL))
+
+
+_GROUPS = _Groups()
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(OSError):  # they have ended, or may not be killed
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _feed(process: subprocess.Popen[bytes], left: memoryview) -> memoryview:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib
 import inspect
-import sys
-import traceback
-import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import CodeType, MappingProxyType, ModuleType
-from typing import Any, ClassVar
+from types import MappingProxyType, ModuleType
+from typing import Any, ClassVar, NoReturn
 
 from pydantic import Field, model_validator
 
@@ -22,14 +15,13 @@ from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Replacement
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
+from replicate.transformers.custom.loading import is_interrupt, line_of, load
+from replicate.transformers.custom.quiet import QUIET
 from replicate.transformers.custom.values import KINDS, REFUSES, Answers, Given
 from replicate.transformers.draw import LANE
 from replicate.transformers.rule import Rule
 
 Row = Mapping[str, str | None]
-
-_FAILURES = (Exception, SystemExit)
-"""What code of others may end with. An interrupt is not its doing."""
 
 
 class PythonOptions(base.Options):
@@ -61,8 +53,10 @@ class PythonOptions(base.Options):
 
     @model_validator(mode="after")
     def _has_one_place(self) -> PythonOptions:
-        if (self.path is None) is (self.module is None):
+        if self.path is None and self.module is None:
             raise ValueError("one of path and module is needed")
+        if self.path is not None and self.module is not None:
+            raise ValueError("path and module are both given, and the code is in one place")
         return self
 
 
@@ -119,14 +113,15 @@ class CustomPython(Rule):
             if column not in target.columns:
                 raise UsageError(f"custom-python: the table has no column {column} beside this one")
         self._columns = options.columns
-        module = _imported(options)
-        self._file = getattr(module, "__file__", None)
-        self._who = f"custom-python {options.name}()"
-        if self._file:
-            self._who += f" in {Path(self._file).name}"
-        self._made: object = None
-        self._function = self._found(module, options)
-        self._wants = _wants(self._function, self._who, row=bool(options.columns))
+        with QUIET:
+            module = load(path=options.path, module=options.module)
+            self._file = getattr(module, "__file__", None)
+            self._who = f"custom-python {options.name}()"
+            if self._file:
+                self._who += f" in {Path(self._file).name}"
+            self._made: object = None
+            self._function = self._found(module, options)
+            self._wants = _wants(self._function, self._who, row=bool(options.columns))
         self._answers = Answers(
             self._who, target, makes_null=options.makes_null, unique=options.unique
         )
@@ -144,36 +139,69 @@ class CustomPython(Rule):
         values = given.texts()
         seeds = self._seeds(given) if self._wants.seed else None
         rows = self._rows(given) if self._wants.row else None
-        done: list[Any] = []
-        try:
+        with QUIET:
             if self._wants.block:
-                more = {"seeds": seeds, "rows": rows}
-                done = self._function(
-                    values, **{name: each for name, each in more.items() if each is not None}
-                )
-            elif seeds is None and rows is None:
-                for value in values:
-                    done.append(self._function(value))
+                answers = self._block(values, seeds, rows)
             else:
-                for value, more_of_it in zip(values, _each(seeds, rows), strict=True):
-                    done.append(self._function(value, **more_of_it))
-        except _FAILURES as error:
-            row = None if self._wants.block else int(given.rows[len(done)])
-            # Not chained: the exception may hold a value.
-            raise TransformError(self._failed(error), row=row) from None
-        if not isinstance(done, list | tuple):
-            raise TransformError(
-                f"{self._who} answered with a {type(done).__name__}",
-                hint="a function of `values` returns a list",
-            )
-        return self._answers.of_objects(given, done)
+                answers = self._one_by_one(given, values, seeds, rows)
+            try:
+                return self._answers.of_objects(given, answers)
+            except TransformError:
+                raise
+            except BaseException as error:  # noqa: BLE001 - answers may be of classes of the user
+                self._fail(error, None)
 
     def close(self) -> None:
         made, self._made = self._made, None
-        close = getattr(made, "close", None)
-        if callable(close):
-            with contextlib.suppress(*_FAILURES):  # what it held it has to give back by itself
-                close()
+        with QUIET:
+            try:
+                close = getattr(made, "close", None)
+                if callable(close):
+                    close()
+            except BaseException as error:  # what it held it has to give back by itself
+                if is_interrupt(error):
+                    raise
+
+    def _block(
+        self, values: list[str], seeds: list[bytes] | None, rows: list[Row] | None
+    ) -> list[Any]:
+        more = {"seeds": seeds, "rows": rows}
+        given = {name: each for name, each in more.items() if each is not None}
+        try:
+            answers = self._function(values, **given)
+            if isinstance(answers, list | tuple):
+                return list(answers)
+        except BaseException as error:  # noqa: BLE001 - whatever the user's code may raise
+            self._fail(error, None)
+        raise TransformError(
+            f"{self._who} answered with a {type(answers).__name__}",
+            hint="a function of `values` returns a list",
+        )
+
+    def _one_by_one(
+        self,
+        given: Given,
+        values: list[str],
+        seeds: list[bytes] | None,
+        rows: list[Row] | None,
+    ) -> list[Any]:
+        answers: list[Any] = []
+        try:
+            if seeds is None and rows is None:
+                for value in values:
+                    answers.append(self._function(value))  # noqa: PERF401 - counts up to an error
+            else:
+                for value, more in zip(values, _each(seeds, rows), strict=True):
+                    answers.append(self._function(value, **more))
+        except BaseException as error:  # noqa: BLE001 - likewise
+            self._fail(error, int(given.rows[len(answers)]))
+        return answers
+
+    def _fail(self, error: BaseException, row: int | None) -> NoReturn:
+        if is_interrupt(error):
+            raise error
+        # Not chained: the exception may hold a value.
+        raise TransformError(self._failed(error), row=row) from None
 
     def _seeds(self, given: Given) -> list[bytes]:
         drawn = self.draw(given.column)[given.rows].tobytes()
@@ -202,7 +230,9 @@ class CustomPython(Rule):
             return function
         try:
             self._made = found(**options.options)
-        except _FAILURES as error:
+        except BaseException as error:
+            if is_interrupt(error):
+                raise
             # Without the message: options may hold a secret.
             raise UsageError(self._failed(error), hint="it is made with the `options`") from None
         method = getattr(self._made, "transform", None)
@@ -211,7 +241,7 @@ class CustomPython(Rule):
         return method  # type: ignore[no-any-return]  # what a class of others has is not known
 
     def _failed(self, error: BaseException) -> str:
-        return f"{self._who} raised {type(error).__name__}{_line(error, self._file)}"
+        return f"{self._who} raised {type(error).__name__}{line_of(error, self._file)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +255,11 @@ class _Wants:
 
 def _wants(function: Callable[..., Any], who: str, *, row: bool) -> _Wants:
     """By the names of the function's parameters; `row` tells whether columns were named."""
+    if any(map(_is_async, (function, getattr(function, "__call__", None)))):  # noqa: B004 - its own
+        raise UsageError(
+            f"{who} is async, and nothing awaits its answers",
+            hint="define it by `def`; within it, asyncio.run() runs what is async",
+        )
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
@@ -255,70 +290,13 @@ def _wants(function: Callable[..., Any], who: str, *, row: bool) -> _Wants:
     return wants
 
 
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
 def _each(seeds: list[bytes] | None, rows: list[Row] | None) -> Sequence[dict[str, Any]]:
     if seeds is None:
         return [{"row": row} for row in rows or []]
     if rows is None:
         return [{"seed": seed} for seed in seeds]
     return [{"seed": seed, "row": row} for seed, row in zip(seeds, rows, strict=True)]
-
-
-def _line(error: BaseException, file: str | None) -> str:
-    """The innermost line of the user's own code, which may have called others."""
-    lines = [
-        line
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename == file
-    ]
-    return f" in line {lines[-1]}" if lines else ""
-
-
-def _imported(options: PythonOptions) -> ModuleType:
-    where = options.path or options.module or ""
-    try:
-        if options.path is None:
-            return importlib.import_module(where)
-        path = Path(where).absolute()
-        status = path.stat()
-        return _executed(path, status.st_mtime_ns, status.st_size)
-    except OSError as error:
-        if options.path is None or error.filename != str(Path(where).absolute()):
-            raise _unimportable(where, error) from None
-        reason = error.strerror or type(error).__name__
-        raise UsageError(f"custom-python: {where} can't be read: {reason}") from None
-    except _FAILURES as error:
-        raise _unimportable(where, error) from None
-
-
-def _unimportable(where: str, error: BaseException) -> UsageError:
-    line = _line(error, str(Path(where).absolute()))
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        line = f" in line {error.lineno}"
-    # No value has been read yet, so that the message can hold none.
-    told = getattr(error, "msg", None) or str(error)
-    return UsageError(
-        f"custom-python: {where} can't be imported: {type(error).__name__}{line}: {told}"
-    )
-
-
-class _Uncached(SourceFileLoader):
-    """Compiles the source each time, and leaves no compiled file beside it."""
-
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002 - a loader loads one module
-        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
-        return code
-
-
-@functools.lru_cache(maxsize=64)
-def _executed(path: Path, _changed: int, _size: int) -> ModuleType:
-    """The module that the file is, executed once in a process for as long as it is unchanged."""
-    name = f"{path.stem} ({path.parent})"  # no import statement can mean it
-    module = types.ModuleType(name)
-    module.__file__ = str(path)
-    sys.modules[name] = module  # where dataclasses, and others, look for what a class is made of
-    try:
-        _Uncached(name, str(path)).exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module

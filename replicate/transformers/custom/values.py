@@ -6,6 +6,7 @@ answers is checked here, since nobody knows what it does.
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import functools
 import json
@@ -30,6 +31,9 @@ KINDS = EVERY - {Kind.BINARY, Kind.ARRAY}
 """Every column that is written as text. Of an array it is the elements that are masked."""
 
 REFUSES = "text that is not valid UTF-8, and blobs"
+
+FROM_WHERE = "a relative path starts at the working directory, where `replicate` was started"
+"""The hint where a file isn't found."""
 
 NEWLINE = 10
 
@@ -60,6 +64,22 @@ class Given:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def only(self, chosen: Integers) -> Given:
+        """Those of the values, numbered from 0, in ascending order."""
+        part = copy.copy(self)
+        starts = np.append(0, self.ends + 1)[chosen]
+        sizes = self.ends[chosen] + 1 - starts
+        part.rows = self.rows[chosen]
+        part.ends = np.cumsum(sizes) - 1
+        part.lines = gather(np.frombuffer(self.lines, np.uint8), starts, sizes).tobytes()
+        return part
+
+    def holding_newlines(self) -> Integers:
+        """Which of the values do, ascending."""
+        newlines = np.flatnonzero(np.frombuffer(self.lines, np.uint8) == NEWLINE)
+        owners = np.searchsorted(self.ends, newlines)
+        return np.unique(owners[self.ends[owners] != newlines])
 
     def texts(self) -> list[str]:
         return _texts(self.lines, self.ends)
@@ -134,17 +154,25 @@ class Answers:
 
         Raises `TransformError` where they are not as many, or no text.
         """
-        if out and not out.endswith(b"\n"):
-            out += b"\n"
+        out, ends = self._lines(given, out)
         data = np.frombuffer(out, np.uint8)
-        ends: Integers = np.flatnonzero(data == NEWLINE)
-        self._check_count(given, len(ends))
-        _check_encoding(out, ends, given.rows, f"the answer of {self._who}")
         if not self._textual or self._unique:
             return self._replacement(given, list(_texts(out, ends)))
         offsets = np.zeros(len(ends) + 1, np.int64)
         offsets[1:] = ends - np.arange(len(ends))
         return _pooled(given, data[data != NEWLINE], offsets)
+
+    def texts(self, given: Given, out: bytes) -> list[str]:
+        """The same answers, as texts."""
+        return _texts(*self._lines(given, out))
+
+    def _lines(self, given: Given, out: bytes) -> tuple[bytes, Integers]:
+        if out and not out.endswith(b"\n"):
+            out += b"\n"
+        ends: Integers = np.flatnonzero(np.frombuffer(out, np.uint8) == NEWLINE)
+        self._check_count(given, len(ends))
+        _check_encoding(out, ends, given.rows, f"the answer of {self._who}")
+        return out, ends
 
     def _check_count(self, given: Given, count: int) -> None:
         if count == len(given):

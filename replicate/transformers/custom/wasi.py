@@ -9,8 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
+import selectors
+import signal
 import struct
 import threading
+import time
 from collections.abc import Iterator
 
 import wasmtime
@@ -31,6 +35,14 @@ _BEATS = 10
 """How many times a limit of time is looked at before it is over."""
 
 _DEADLINE = _BEATS + 1  # the first may come at once
+
+_ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM})
+"""Signals that Python may raise something for, as soon as the module lets it."""
+
+_PIECE = 4096  # bytes, each a signal
+
+_AGAIN = 0.05
+"""Seconds until a module that a signal did not stop is stopped anew."""
 
 _GROWTH = 16
 """How many times as long as the input the output may be, if that is more than the memory."""
@@ -63,6 +75,8 @@ class Command:
         self._timeout = timeout
         self._engine = _engine()
         self._streams = _Streams()
+        self._signalled = False
+        self._lock = threading.Lock()
         try:
             self._module = _compiled(module)
             _check_exports(self._module)
@@ -75,18 +89,29 @@ class Command:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """While it holds, time is taken: `run` is called within it."""
-        stop = threading.Event()
-        beat = threading.Thread(target=self._beat, args=(stop,), daemon=True)
+        """While it holds, time is taken and signals are heard: `run` is called within it."""
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        beat = threading.Thread(target=self._beat, args=(read,), daemon=True)
         beat.start()
         try:
-            yield
+            with _woken_by_signals(write):
+                yield
         finally:
-            stop.set()
+            os.close(write)  # which ends the beat
             beat.join()
 
     def run(self, data: bytes, arguments: tuple[str, ...] = ()) -> bytes:
         """What a new instance writes to its output for this input. Raises `CommandError`."""
+        out = None
+        while out is None:
+            with self._lock:
+                self._signalled = False
+            out = self._run(data, arguments)
+        return out
+
+    def _run(self, data: bytes, arguments: tuple[str, ...]) -> bytes | None:
+        """None if a signal stopped it: what that raises was raised, unless it is nothing."""
         streams = self._streams
         streams.begin(data, max(self._memory, _GROWTH * len(data)))
         try:
@@ -96,6 +121,8 @@ class Command:
             if error.code:
                 raise self._failure(f"ended with the exit status {error.code}") from None
         except wasmtime.Trap as error:
+            if self._signalled and error.trap_code is wasmtime.TrapCode.INTERRUPT:
+                return None
             raise self._failure(self._trapped(error)) from None
         except wasmtime.WasmtimeError:
             raise self._failure("can't be run") from None
@@ -131,9 +158,33 @@ class Command:
         linker.define_func(_PREVIEW, "poll_oneoff", kind, self._streams.poll)
         return linker
 
-    def _beat(self, stop: threading.Event) -> None:
-        while not stop.wait(self._timeout / _BEATS):
-            self._engine.increment_epoch()
+    def _beat(self, file: int) -> None:
+        """Until `file` ends, from which signals are read: they can't be handled while a module
+        runs, so that it is stopped for them.
+        """
+        interval = self._timeout / _BEATS
+        with open(file, "rb", buffering=0) as woken, selectors.DefaultSelector() as selector:
+            selector.register(woken, selectors.EVENT_READ)
+            beat = time.monotonic() + interval
+            while True:
+                wait = _AGAIN if self._signalled else max(0.0, beat - time.monotonic())
+                if selector.select(wait):
+                    came = woken.read(_PIECE)
+                    if not came:
+                        return
+                    self._signalled |= not _ENDING.isdisjoint(came)
+                if self._signalled:
+                    self._stop()
+                elif time.monotonic() >= beat:
+                    self._engine.increment_epoch()
+                else:
+                    continue
+                beat = time.monotonic() + interval
+
+    def _stop(self) -> None:
+        with self._lock:
+            for _ in range(_DEADLINE if self._signalled else 0):
+                self._engine.increment_epoch()
 
     def _failure(self, reason: str) -> CommandError:
         return CommandError(reason, sum(part.count(b"\n") for part in self._streams.out))
@@ -262,6 +313,21 @@ class _Streams:
         if memory is None or store is None or at + size > memory.data_len(store):
             return None
         return ctypes.addressof(memory.data_ptr(store).contents) + at
+
+
+@contextlib.contextmanager
+def _woken_by_signals(file: int) -> Iterator[None]:
+    """Have the number of each signal written to `file` that Python has a handler for."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.set_wakeup_fd(file, warn_on_full_buffer=False)
+    if before != -1:
+        signal.set_wakeup_fd(before)  # someone else hears them
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
 
 
 def _check_exports(module: wasmtime.Module) -> None:

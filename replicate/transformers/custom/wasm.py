@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from replicate.config.fields import Seconds, Size
@@ -12,7 +13,14 @@ from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Replacement
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
-from replicate.transformers.custom.values import KINDS, REFUSES, Answers, Given
+from replicate.transformers.custom.values import (
+    FROM_WHERE,
+    KINDS,
+    REFUSES,
+    Answers,
+    Given,
+    Integers,
+)
 from replicate.transformers.rule import Rule
 
 if TYPE_CHECKING:
@@ -96,9 +104,23 @@ class CustomWasm(Rule):
     def transform(self, column: Column) -> Replacement:
         given = Given(column, self.name)
         with self._command.running():
-            if self._in_lines and given.lines.count(b"\n") == len(given):
+            if not self._in_lines:
+                return self._answers.of_objects(given, self._one_by_one(given))
+            alone = given.holding_newlines()
+            if not alone.size:
                 return self._answers.of_lines(given, self._many(given))
-            return self._answers.of_objects(given, self._one_by_one(given))
+            return self._answers.of_objects(given, self._both(given, alone))
+
+    def _both(self, given: Given, alone: Integers) -> list[str]:
+        """The values `alone` each by itself, and all others as lines."""
+        together = np.setdiff1d(np.arange(len(given)), alone, assume_unique=True)
+        answers = [""] * len(given)
+        others = given.only(together)
+        for i, text in zip(together, self._answers.texts(others, self._many(others)), strict=True):
+            answers[i] = text
+        for i, text in zip(alone, self._one_by_one(given.only(alone)), strict=True):
+            answers[i] = text
+        return answers
 
     def _many(self, given: Given) -> bytes:
         from replicate.transformers.custom.wasi import CommandError  # noqa: PLC0415 - an extra
@@ -120,6 +142,8 @@ class CustomWasm(Rule):
                 arguments = () if seeds is None else (seeds[i].tobytes().hex(),)
                 out = self._command.run(given.lines[begin : end + 1], arguments)
                 begin = end + 1
+                if self._in_lines and not out:
+                    raise CommandError("answered a value with nothing, not even an empty line")
                 answers.append(
                     (out.removesuffix(b"\n") if self._in_lines else out.strip()).decode()
                 )
@@ -145,7 +169,8 @@ def _command(options: WasmOptions) -> Command:
     try:
         module = Path(options.path).read_bytes()
     except OSError as error:
-        raise UsageError(f"{where} can't be read: {error.strerror}") from None
+        hint = FROM_WHERE if isinstance(error, FileNotFoundError) else None
+        raise UsageError(f"{where} can't be read: {error.strerror}", hint=hint) from None
     try:
         return wasi.Command(module, memory=options.memory, timeout=options.timeout)
     except wasi.UnfitModuleError as error:

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from replicate.errors import TransformError, UsageError
+from replicate.errors import TransformError
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.rows.spans import gather
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.columnar.characters import replacer
-from replicate.transformers.columnar.permuted_numbers import permuted_numbers
+from replicate.transformers.columnar.permuted_numbers import permuted_numbers, refuse_unfit
 from replicate.transformers.columnar.pools import Assembly, padded, spaced
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
 
@@ -24,14 +24,15 @@ Flags = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 _HINT = "use token, redacted or random for this column"
-_LARGEST_INTEGER = 64
 
 
 class FormatPreservingOptions(base.Options):
     """What stays readable at both ends.
 
     `keep_first` and `keep_last` characters stay as they are, of values that have more than both
-    together; a shorter one is replaced as a whole. What is kept is disclosed.
+    together; a shorter one is replaced as a whole. What is kept is disclosed. Zeros at the end of a
+    decimal fraction don't count in a column whose numbers have no fixed scale: 59 and 59.0 are
+    the same.
     """
 
     keep_first: int = Field(default=0, ge=0, le=1000, description="characters kept at the front")
@@ -47,9 +48,9 @@ class FormatPreserving(Rule):
 
     Under a key this is a permutation (FF1 of NIST SP 800-38G with AES-256; a table of all values
     where they have fewer than a million of one shape). Distinct values become distinct ones, which
-    makes it fit for columns with a unique key; values that differ in upper and lower case alone
-    become such. A short value is one of few, and may become itself. With `consistent: false`
-    values may collide.
+    makes it fit for columns with a unique key, also where upper and lower case are the same; values
+    that differ in case alone become such. A short value is one of few, and may become itself. With
+    `consistent: false` values may collide.
 
     A number keeps its sign, the number of its digits and its point. Its first digit doesn't become
     0, unless it is the only one, and an integer stays within the range of its column. The zeros at
@@ -74,11 +75,7 @@ class FormatPreserving(Rule):
 
     def __init__(self, options: FormatPreservingOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        if target.kind is Kind.NUMERIC and target.precision and target.precision == target.scale:
-            raise UsageError(
-                "format-preserving needs a digit before the point, and the column takes none",
-                hint="use random, null or fixed",
-            )
+        refuse_unfit(self.name, target)
         self._keep = options.keep_first, options.keep_last
         self._replace = replacer(draw)
 
@@ -90,8 +87,7 @@ class FormatPreserving(Rule):
     def transform(self, column: Column) -> Replacement:
         result = Assembly(column)
         if column.kind in NUMBERS:
-            bits = self.target.bits or _LARGEST_INTEGER
-            text = permuted_numbers(column, self._replace, bits=bits, keep=self._keep)
+            text = permuted_numbers(column, self._replace, target=self.target, keep=self._keep)
             result.put(None, *padded(text, column.length))
         else:
             data = gather(column.data, column.start, column.length)
@@ -154,6 +150,8 @@ def _check_others(data: Bytes, begin: Integers, end: Integers) -> None:
 
 def _is_sign(character: str) -> bool:
     """Whether a character is punctuation, a symbol or a space, or goes with an emoji."""
+    if character.lower() != character.upper():  # the letters in circles are symbols
+        return False
     return unicodedata.category(character)[0] in "PSZ" or character in _OF_EMOJI
 
 

@@ -20,16 +20,23 @@ from replicate.rows.column import KEEP, Column, Kind, Replacement
 from replicate.transformers.base import Effects, Transformer, Uniqueness
 from replicate.transformers.wrapping.around import Around
 from replicate.transformers.wrapping.comparisons import (
+    OPERATORS,
     UNORDERED,
-    Flags,
-    Sort,
     Truth,
-    Values,
     compare,
     like,
     matches,
+    sort_of,
 )
-from replicate.transformers.wrapping.operands import Constant, Named, Operand, fitting, sort_of
+from replicate.transformers.wrapping.operands import (
+    Constant,
+    Flags,
+    Named,
+    Operand,
+    Sort,
+    Values,
+    fitting,
+)
 from replicate.transformers.wrapping.parts import ask
 
 if TYPE_CHECKING:
@@ -71,7 +78,8 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
     make no difference where no other column is meant.
 
     Numbers compare by size; dates and times by their moment, in UTC where no zone is told; texts by
-    their bytes, whatever the database's collation is. ``like`` tells upper from lower case.
+    their bytes. What another collation, or another spelling of the same, would decide otherwise is
+    unknown: texts that differ in case alone are neither equal nor different.
 
     Raises `UsageError` for what is no such condition, or what is no column.
     """
@@ -174,14 +182,10 @@ class _Parser:
             beside = other.name
             return lambda row: compare(row[name], operator, row[beside], sort)
         constant = fitting(column, other, sort)
-        if column.kind is Kind.ANY and sort is Sort.TEXT:
-            # A number that is no text compares differently, and values here don't tell which it is.
-            def careful(row: Row) -> Truth:
-                truth = compare(row[name], operator, constant, sort)
-                sure = ~row[name].looks_like_number
-                return Truth(truth.true & sure, truth.false & sure)
-
-            return careful
+        if column.kind is Kind.ANY and sort is Sort.NUMBER:
+            # In a column without a type, what looks like a number is text, and above all numbers.
+            above = bool(OPERATORS[operator](np.ones(1, np.int8))[0])
+            return lambda row: compare(row[name], operator, constant, sort).if_also(above)
         return lambda row: compare(row[name], operator, constant, sort)
 
     def _in(self, node: Expression) -> Term:
@@ -303,8 +307,9 @@ def _maybe_negated(node: Expression, term: Term) -> Term:
 class When(Around):
     """Masks the values of those rows that a condition does not exclude, and keeps the others.
 
-    A value stays only where the condition is false for certain. Where it is unknown, because a
-    column that it reads is NULL or can't be compared, the value is masked.
+    A value stays only where the condition is false for certain, by whatever rules the source's
+    database compares. Where it is unknown, because a column that it reads is NULL or can't be
+    compared, the value is masked.
     """
 
     def __init__(self, inner: Transformer, condition: str, columns: Mapping[str, Kind]) -> None:
