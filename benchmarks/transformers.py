@@ -74,6 +74,7 @@ _VALUES: Mapping[str, Value] = {
     "boolean": lambda rng: rng.choice("tf"),
     "json-set": lambda rng: f'{{"name": "{_name(rng)}", "age": {rng.randrange(100)}}}',
     "password-hash": lambda rng: f"$2b$12${_hexadecimal(rng, 53)}",
+    "regex-replace": lambda rng: f"INV-2024-{rng.randrange(10**5):05}",
     "format-preserving": lambda rng: f"KD-{rng.randrange(10**7):07}",
 }
 _NUMBER: Value = lambda rng: f"{rng.random() * 10_000:.2f}"  # noqa: E731 - a value as the others
@@ -91,7 +92,7 @@ def _values(cls: type[Rule], seed: int = 1) -> Column:
 
 def _kind(cls: type[Rule]) -> Kind:
     for kind, wanted in ((Kind.NUMERIC, "number"), (Kind.DATE, "date"), (Kind.BOOLEAN, "boolean")):
-        if wanted in cls.name and kind in cls.kinds:
+        if cls.name.startswith(wanted) and kind in cls.kinds:
             return kind
     return next(k for k in (Kind.TEXT, Kind.JSON, Kind.NUMERIC, *cls.kinds) if k in cls.kinds)
 
