@@ -149,7 +149,10 @@ class LeakFilter:
             raise CorruptError("the leak filter is not one of this version")
         found = cls(key, shape, columns, np.frombuffer(bits, np.uint8))
         if about.get("check") != found._prf.one(_CHECK).hex():
-            raise WrongKeyError("the dump was made with another masking_key")
+            raise WrongKeyError(
+                "the dump was made with another masking_key",
+                hint="leaks can only be looked for with the masking_key of that time",
+            )
         if found.is_full:
             raise CorruptError("the leak filter holds more values than it can tell apart")
         return found

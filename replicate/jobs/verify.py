@@ -12,7 +12,15 @@ from replicate.dumps.chunks import ChunkFormat
 from replicate.dumps.keyring import read_slot
 from replicate.dumps.leak_filter import LeakFilter
 from replicate.dumps.manifest import Header, Manifest
-from replicate.errors import CorruptError, DatastoreError, NotFoundError, UsageError, WrongKeyError
+from replicate.errors import (
+    CorruptError,
+    DatastoreError,
+    NotFoundError,
+    PartialError,
+    ReplicateError,
+    UsageError,
+    WrongKeyError,
+)
 from replicate.jobs.fetching import fetch_chunk
 from replicate.jobs.leak_search import Leak, LeakSearch
 from replicate.jobs.leaks import filter_key
@@ -26,7 +34,7 @@ class VerifyReport:
 
     `unread` has the copies that could not be read, and why, or that lack what they have to hold.
     `locked` says why none of it could be read: no key, or one that doesn't fit. Where leaks were
-    looked for, `leaks` has what was found, and `unsearched` says why none could be.
+    looked for, `leaks` has what was found, and `unsearched` is why none could be.
     """
 
     name: str
@@ -38,7 +46,7 @@ class VerifyReport:
     unread: list[str] = field(default_factory=list)
     locked: str | None = None
     leaks: list[Leak] | None = None
-    unsearched: str | None = None
+    unsearched: ReplicateError | None = None
 
     @property
     def ok(self) -> bool:
@@ -149,13 +157,16 @@ def _begin_search(
         return None
     record = next((c for c in manifest.body.chunks if c.section == "leak-filter"), None)
     if record is None:
-        report.unsearched = f"dump {report.name} was made without source.leak_filter"
+        report.unsearched = PartialError(
+            f"dump {report.name} was made without source.leak_filter",
+            hint="set leak_filter: true in the source section, and make a new dump",
+        )
         return None
     key = filter_key(masking_key, manifest.header.run_id)
     try:
         return LeakSearch(LeakFilter.decode(key, fetch_chunk(store, fmt, record)), manifest)
     except (CorruptError, WrongKeyError) as error:
-        report.unsearched = error.message
+        report.unsearched = error
         return None
 
 
