@@ -8,7 +8,8 @@ from pathlib import Path
 
 _TEMPLATE = """\
 # What `replicate demo` made: a shop's database, masked for its developers.
-# `replicate config check` checks this file, `replicate transformer list` tells what there is.
+# `replicate config check` checks this file, `replicate transformer list` tells what there is,
+# `replicate dump preview` shows what it does.
 
 # The passphrase of the dumps. A real one has no default: encryption_key: $REPLICATE_KEY
 encryption_key: ${REPLICATE_DEMO_KEY:-correct horse battery staple}
@@ -27,19 +28,20 @@ source:
           transformer_name: first-name
         - name: last_name
           transformer_name: last-name
-        # Stays unique, and is the same wherever the same address stands: see orders.
+        # Stays unique, and is the same wherever the same address stands. The orders refer to it by
+        # a foreign key: their column is masked with this one.
         - name: email
           transformer_name: email
         - name: phone
           transformer_name: phone-number
         - name: birth_date
-          transformer_name: random-date
-        - name: street
-          transformer_name: fixed
+          transformer_name: date-shift
           transformer_options:
-            value: 1 Test Street
+            days: 400
+        - name: street
+          transformer_name: street
         - name: postcode
-          transformer_name: random
+          transformer_name: postcode
         # Left as it is, on purpose, and written down so.
         - name: city
           transformer_name: transient
@@ -55,33 +57,27 @@ source:
         - name: email
           transformer_name: email
         - name: salary_cents
-          transformer_name: fixed
+          transformer_name: number-noise
           transformer_options:
-            value: 5000000
+            percent: 15
     - database: main
       table: orders
       columns:
-        # A foreign key on customers.email: both are masked alike, so it holds.
-        - name: customer_email
-          transformer_name: email
         - name: gift_message
           transformer_name: keep-first-char
     - database: main
       table: payments
       columns:
         - name: card_holder
-          transformer_name: last-name
+          transformer_name: full-name
         - name: card_number
           transformer_name: credit-card
     - database: main
       table: support_messages
       columns:
-        # Text that people wrote may hold anything. This keeps three characters of it.
+        # Text that people wrote may hold anything. This is as long, and says nothing.
         - name: question
-          transformer_name: redacted
-          transformer_options:
-            character: "#"
-            width: 20
+          transformer_name: lorem
 
 datastore:
   local_disk:
