@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
@@ -68,6 +69,7 @@ class Quiet:
             self._nowhere = Path(os.devnull).open(  # noqa: SIM115 - see above
                 "w", encoding="utf-8", errors="replace"
             )
+            atexit.register(self._nowhere.close)
         return self._nowhere
 
 
