@@ -148,6 +148,10 @@ VALUES |= dict.fromkeys(
     ["custom-python", "custom-wasm", "custom-command"],
     st.text(st.characters(codec="utf-8"), max_size=40).map(str.encode),
 )
+# In the escape of a line break the example's program would find a letter of its own.
+VALUES["custom-command"] = st.text(
+    st.characters(codec="utf-8", exclude_characters="\n\r\t\\"), max_size=40
+).map(str.encode)
 VALUES["regex-replace"] = st.text(st.characters(codec="utf-8"), max_size=40).map(
     lambda text: f"{text}12345".encode()
 )
