@@ -65,6 +65,11 @@ class ForeignKey:
     ref_columns: tuple[str, ...]
     ref_schema: str | None = None
 
+    def pairs(self, parent: Table) -> Iterator[tuple[str, str]]:
+        """Each column with the one of `parent` that it refers to."""
+        # A reference without columns is to the other table's primary key.
+        return zip(self.columns, self.ref_columns or parent.primary_key, strict=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

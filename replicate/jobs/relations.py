@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from replicate.databases.base import Table
-
-TableKey = tuple[str, str]
-"""A table's schema and name."""
-
-ColumnKey = tuple[str, str, str]
-"""A column's: those of its table, and its name."""
+from replicate.jobs.masking.agreement import ColumnKey
+from replicate.jobs.selection import TableKey
 
 
 class Lineage:
@@ -76,6 +72,5 @@ def _references(
         parent = (key.ref_schema or table.schema, key.ref_table)
         if parent not in tables:
             continue
-        columns = key.ref_columns or tables[parent].primary_key
-        for child, referred in zip(key.columns, columns, strict=False):
+        for child, referred in key.pairs(tables[parent]):
             yield (table.schema, table.name, child), (*parent, referred)

@@ -6,7 +6,6 @@ hold no value. A transformer is suggested only where the masking plan accepts it
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -18,11 +17,12 @@ from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.databases.registry import open_source
 from replicate.errors import ConfigError, DatabaseError, TransformError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
+from replicate.jobs.masking.agreement import ColumnKey
 from replicate.jobs.opening import needed
-from replicate.jobs.relations import ColumnKey, Keys, Lineage, TableKey
+from replicate.jobs.relations import Keys, Lineage
 from replicate.jobs.rule_writing import write_rules
 from replicate.jobs.sampling import Sample, Sampler
-from replicate.jobs.selection import select_tables
+from replicate.jobs.selection import TableKey, matches, select_tables
 from replicate.jobs.table_names import no_such_table, not_dumped
 from replicate.rows.column import Column, Kind
 from replicate.scan.findings import ColumnFacts, Finding, Level
@@ -164,10 +164,7 @@ def _chosen(schema: Schema, tables: Sequence[Table], only: Sequence[str]) -> set
 
 
 def _fits(table: Table, pattern: str) -> bool:
-    return any(
-        name == pattern or fnmatch.fnmatchcase(name, pattern)
-        for name in (table.qualified, table.name)
-    )
+    return any(matches(name, pattern) for name in (table.qualified, table.name))
 
 
 def _without_policy(config: Config) -> Config:

@@ -12,6 +12,7 @@ from replicate.errors import ConfigError
 from replicate.jobs.opening import needed
 
 TableKey = tuple[str, str]
+"""A table's schema and name."""
 
 
 def select_tables(config: Config, schema: Schema) -> Selection:

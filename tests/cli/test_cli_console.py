@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from replicate.cli.exits import Failure, failure
 from replicate.cli.progress import INTERVAL, LineReporter
 from replicate.errors import ConfigError, CorruptError, NotFoundError
 from tests.support.cli_process import PROGRAM, environment
+from tests.support.terminal import written
 
 
 @pytest.fixture
@@ -175,23 +175,8 @@ def test_quiet_has_no_progress(console: Console, capsys: pytest.CaptureFixture[s
 
 def _on_terminal(script: str, **changes: str) -> str:
     """What a terminal gets from `script`."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=theirs,
-        stderr=theirs,
-        env=environment(**{"TERM": "xterm", "COLUMNS": "100", **changes}),
-    ) as process:
-        os.close(theirs)
-        chunks = []
-        try:
-            while data := os.read(ours, 65536):
-                chunks.append(data)
-        except OSError:
-            pass  # how Linux tells that the other side of a terminal is closed
-        assert process.wait() == 0
-    os.close(ours)
-    return b"".join(chunks).decode()
+    told = environment(**{"TERM": "xterm", "COLUMNS": "100", **changes})
+    return written([sys.executable, "-c", script], env=told, errors=True)
 
 
 BAR = """

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import termios
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.cli_process import PROGRAM, environment
@@ -16,15 +17,33 @@ from tests.support.cli_process import PROGRAM, environment
 
 def on_terminal(columns: int, *args: str, cwd: Path) -> list[str]:
     """The lines that a terminal of so many columns gets on stdout, without their colours."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     plain = {name: value for name, value in environment().items() if name != "COLUMNS"}
+    plain["TERM"] = "xterm"
+    text = written([*PROGRAM, *args], columns=columns, cwd=cwd, env=plain)
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
+
+
+def written(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    columns: int | None = None,
+    cwd: Path | None = None,
+    errors: bool = False,
+) -> str:
+    """What a terminal gets from a command that succeeds: its stdout, with `errors` its stderr too.
+
+    The terminal has so many `columns`, if that is said.
+    """
+    ours, theirs = pty.openpty()
+    if columns is not None:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     with subprocess.Popen(
-        [*PROGRAM, *args],
+        command,
         stdout=theirs,
-        stderr=subprocess.DEVNULL,
+        stderr=theirs if errors else subprocess.DEVNULL,
         cwd=cwd,
-        env=plain | {"TERM": "xterm"},
+        env=env,
     ) as process:
         os.close(theirs)
         chunks = []
@@ -35,4 +54,4 @@ def on_terminal(columns: int, *args: str, cwd: Path) -> list[str]:
             pass  # how Linux tells that the other side of a terminal is closed
         assert process.wait() == 0
     os.close(ours)
-    return re.sub(r"\x1b\[[0-9;]*m", "", b"".join(chunks).decode()).splitlines()
+    return b"".join(chunks).decode()

@@ -14,7 +14,7 @@ from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.distinct import outcomes
-from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
+from tests.support.masking import KEYED, apply, one, value_and_key_decide
 
 MANY: list[bytes | None] = [b"user%d@mail.test" % i for i in range(3000)]
 
@@ -283,10 +283,4 @@ def test_a_length_beyond_the_column_is_refused() -> None:
 def test_the_value_and_the_key_decide(
     name: str, options: dict[str, Any], texts: list[str | None]
 ) -> None:
-    values = [None if text is None else text.encode() for text in texts] + [b"x" * 1_000_000]
-    outcome = apply(name, values, **options)
-    assert outcome[::-1] == apply(name, values[::-1], **options)
-    for value, new in zip(values, outcome, strict=True):
-        assert (new == value) is (not value)
-    assert outcome[-1] != apply(name, values, draw=OTHER, **options)[-1]
-    assert outcome[-1] != apply(name, values, draw=RANDOM, **options)[-1]
+    value_and_key_decide(name, texts, **options)

@@ -22,7 +22,7 @@ def listed_values(sql: str, columns: Iterable[str]) -> dict[str, tuple[str, ...]
     """
     spelt = _by_lower_case(columns)
     found: dict[str, tuple[str, ...]] = {}
-    for definition in _definitions(sql):
+    for definition in definitions(sql):
         for body in _behind("CHECK", definition):
             terms = [_term(_bare(part), spelt) for part in _split(_bare(body), "OR")]
             names = {term[0] for term in terms if term is not None}
@@ -38,7 +38,7 @@ def computed_from(sql: str, columns: Sequence[str]) -> dict[str, tuple[str, ...]
     """By generated column, the columns that its expression is of in the end, in their order."""
     spelt = _by_lower_case(columns)
     direct: dict[str, set[str]] = {}
-    for definition in _definitions(sql):
+    for definition in definitions(sql):
         name = spelt.get(definition[0].name.lower())
         for body in _behind("AS", definition):
             if name is not None:
@@ -70,7 +70,7 @@ def _by_lower_case(columns: Iterable[str]) -> dict[str, str]:
     return {column.lower(): column for column in columns}
 
 
-def _definitions(sql: str) -> Iterator[list[Token]]:
+def definitions(sql: str) -> Iterator[list[Token]]:
     """The definitions of columns and the constraints on the table, each as its tokens."""
     depth = 0
     found: list[Token] = []

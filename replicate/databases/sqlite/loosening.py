@@ -8,10 +8,11 @@ them as they are.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
+from replicate.databases.sqlite.declarations import definitions
 from replicate.databases.sqlite.schema import read_layout
-from replicate.databases.sqlite.sql import Token, literal, tokens
+from replicate.databases.sqlite.sql import literal
 from replicate.databases.sqlite.values import CODECS, Affinity, ClassChangedError
 
 _TABLE_CONSTRAINTS = frozenset({"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"})
@@ -79,7 +80,9 @@ class Loosened:
 def without_types(sql: str, but: Collection[str | None] = ()) -> str:
     """A CREATE TABLE whose columns have no types, but for those named; the rest as it is."""
     kept = list(sql)
-    for column in _column_definitions(sql):
+    for column in definitions(sql):
+        if column[0].keyword in _TABLE_CONSTRAINTS:
+            break  # columns come before them
         if column[0].name in but:
             continue
         for token in column[1:]:
@@ -87,20 +90,3 @@ def without_types(sql: str, but: Collection[str | None] = ()) -> str:
                 break
             kept[token.start : token.start + len(token.text)] = " " * len(token.text)
     return "".join(kept)
-
-
-def _column_definitions(sql: str) -> Iterator[list[Token]]:
-    depth = 0
-    column: list[Token] = []
-    for token in tokens(sql):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        opening = token.text == "(" and depth == 1
-        if depth and not opening and not (depth == 1 and token.text == ","):
-            column.append(token)
-        elif column:
-            if column[0].keyword in _TABLE_CONSTRAINTS:
-                return
-            yield column
-            column = []
-        if not depth and token.text == ")":
-            return

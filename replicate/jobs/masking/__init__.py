@@ -15,11 +15,11 @@ from replicate.jobs.masking.plan import (
     PathMask,
     Reason,
     Recipe,
-    TableKey,
     TableMasks,
     build_masker,
 )
 from replicate.jobs.masking.planning import plan_masking
+from replicate.jobs.selection import TableKey
 
 __all__ = [
     "ColumnMask",

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from replicate.config import Config
 from replicate.databases.base import ForeignKey, Schema, Table
 from replicate.errors import UsageError
-from replicate.jobs.masking.plan import ColumnMask, PathMask, Recipe, TableKey
+from replicate.jobs.masking.plan import ColumnMask, PathMask, Recipe
+from replicate.jobs.selection import TableKey
 from replicate.transformers import registry
 from replicate.transformers.base import Target
 
@@ -73,9 +74,7 @@ def _pairs(
     # What refers to a partitioned table refers to rows of its partitions.
     inside = parts.get((parent.schema, parent.name), ()) if parent.partitioned else ()
     for place in [each for each in inside if not each.partitioned] or [parent]:
-        # A reference without columns is to the other table's primary key.
-        columns = key.ref_columns or parent.primary_key
-        for column, ref_column in zip(key.columns, columns, strict=False):
+        for column, ref_column in key.pairs(parent):
             yield Reference(table, column, place, ref_column)
 
 

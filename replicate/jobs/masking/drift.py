@@ -15,8 +15,9 @@ from replicate.errors import ConfigError
 from replicate.jobs.masking.agreement import Masks, Reference, find, named
 from replicate.jobs.masking.checks import check_mask
 from replicate.jobs.masking.making import make_mask
-from replicate.jobs.masking.plan import ColumnMask, Reason, Recipe, TableKey
+from replicate.jobs.masking.plan import ColumnMask, Reason, Recipe
 from replicate.jobs.opening import needed
+from replicate.jobs.selection import TableKey
 from replicate.rows.column import Kind
 
 _KEY = "source.on_new_column"

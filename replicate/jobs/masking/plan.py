@@ -11,6 +11,7 @@ from typing import Any
 from replicate.crypto import keys
 from replicate.databases.base import Table
 from replicate.errors import TransformError
+from replicate.jobs.selection import TableKey
 from replicate.rows.column import Column, Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
@@ -23,9 +24,6 @@ from replicate.transformers.wrapping.fitting import Fitted
 from replicate.transformers.wrapping.inside_arrays import InsideArray
 from replicate.transformers.wrapping.inside_json import InsideJson, for_leaves
 from replicate.transformers.wrapping.watching import Watching
-
-TableKey = tuple[str, str]
-"""A table's schema and name."""
 
 UNTOUCHED = "transient"
 """The transformer that leaves values as they are."""

@@ -24,10 +24,10 @@ from replicate.jobs.masking.plan import (
     MaskingPlan,
     PathMask,
     Reason,
-    TableKey,
     TableMasks,
 )
 from replicate.jobs.masking.targeting import Hit, Targeting
+from replicate.jobs.selection import TableKey
 
 
 def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> MaskingPlan:

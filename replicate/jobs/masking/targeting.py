@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from replicate.config import ColumnRule, Config, TableRule
 from replicate.databases.base import ColumnInfo, Schema, Table
-from replicate.jobs.masking.plan import UNTOUCHED, Reason, Recipe, TableKey
+from replicate.jobs.masking.plan import UNTOUCHED, Reason, Recipe
 from replicate.jobs.opening import needed
-from replicate.jobs.selection import find_table, is_pattern, matches, tables_that_fit
+from replicate.jobs.selection import TableKey, find_table, is_pattern, matches, tables_that_fit
 
 _EXPRESSION = re.compile(r"/(.+)/", re.DOTALL)
 
