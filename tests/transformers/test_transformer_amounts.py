@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
@@ -167,6 +167,8 @@ def test_exponents_nan_and_infinity() -> None:
     st.sampled_from(["10", "1000", "0.05", "0.25", "3", "7.5", "1", "0.001", "999999999"]),
 )
 @settings(deadline=None)
+@example([b"249999999999999994", b"1", b"-249999999999999994"], "7.5")
+@example([b"999999999.999999999", b"0.499999999", b"-.5"], "999999999")
 def test_rounding_is_exact(values: list[bytes], step: str) -> None:
     width = Decimal(step)
     for value, new in zip(

@@ -15,7 +15,7 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.lots import Bytes
 from replicate.transformers.numbers.decimal_text import DIGITS, POWERS, Exact, Integers, Numbers
-from replicate.transformers.numbers.number_rule import ROOM, NumberRule, below
+from replicate.transformers.numbers.number_rule import NumberRule, below
 
 
 class NumberNoiseOptions(base.Options):
@@ -213,13 +213,23 @@ class NumberRound(NumberRule):
     def _seeds(self, column: Column) -> Bytes:
         return np.zeros((len(column), 16), np.uint8)  # nothing is left to chance
 
+    def _too_long(self, old: Numbers) -> npt.NDArray[np.bool_]:
+        # What is less in units of the step's last place is less than ROOM when it is rounded, too.
+        long: npt.NDArray[np.bool_] = (
+            old.amount >= 10**DIGITS // POWERS.take(self._finer(old))
+        ) | (self._extra(old) > 10**DIGITS // self._step)
+        return long
+
+    def _finer(self, old: Numbers) -> Integers:
+        """How many places the step has beyond those of the number."""
+        return np.maximum(self._places - old.places, 0)
+
+    def _extra(self, old: Numbers) -> Integers:
+        """Ten to the power of how many places the number has beyond those of the step."""
+        return POWERS.take(np.maximum(old.places - self._places, 0))
+
     def _changed(self, old: Numbers, seeds: Bytes) -> Numbers:  # noqa: ARG002
-        finer = np.maximum(self._places - old.places, 0)
-        extra = POWERS.take(np.maximum(old.places - self._places, 0))
-        top = 10**DIGITS // max(self._step, 1)
-        fits = (old.amount < ROOM // POWERS.take(finer)) & (extra <= top)
-        if not fits.all():
-            return self._partly(old, fits)
+        finer, extra = self._finer(old), self._extra(old)
         amount = old.amount * POWERS.take(finer)
         step = extra * self._step
         times = amount // step
@@ -241,27 +251,6 @@ class NumberRound(NumberRule):
         exact = short * less == new
         places = np.where(exact, np.minimum(old.places, self._places), self._places)
         return Numbers(old.rows, np.where(exact, short, new), places, old.negative, old.whole)
-
-    def _partly(self, old: Numbers, fits: npt.NDArray[np.bool_]) -> Numbers:
-        """The same where some rows need more than 64 bits on the way."""
-        new = Numbers(
-            old.rows,
-            old.amount.copy(),
-            old.places.copy(),
-            old.negative,
-            old.whole,
-        )
-        if fits.any():
-            part = self._changed(old.take(fits), np.zeros((int(fits.sum()), 16), np.uint8))
-            new.amount[fits], new.places[fits] = part.amount, part.places
-        for i in np.flatnonzero(~fits).tolist():
-            sign = -1 if old.negative[i] else 1
-            exact = Exact(sign * int(old.amount[i]), int(old.places[i]))
-            rounded = self._rounded(exact)
-            if abs(rounded.amount) >= ROOM:
-                raise self._too_large(int(old.rows[i]))
-            new.amount[i], new.places[i] = abs(rounded.amount), rounded.places
-        return new
 
     def _changed_exact(self, old: Exact, seed: bytes, row: int, kind: Kind) -> Exact:  # noqa: ARG002
         if abs(old.power) > _LARGEST_POWER:

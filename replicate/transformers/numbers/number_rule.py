@@ -84,6 +84,10 @@ class NumberRule(Rule):
 
     def transform(self, column: Column) -> Replacement:
         numbers, others = read(column)
+        long = self._too_long(numbers)
+        if long.any():
+            others = np.sort(np.concatenate([others, numbers.rows[long]]))
+            numbers = numbers.take(~long)
         seeds = self._seeds(column)
         result = Assembly(column)
         if numbers.rows.size:
@@ -105,6 +109,10 @@ class NumberRule(Rule):
     def _seeds(self, column: Column) -> Bytes:
         """What each row is drawn from: uint8 (rows, 16)."""
         return self.draw(column)
+
+    def _too_long(self, old: Numbers) -> npt.NDArray[np.bool_]:
+        """Which of them would need more than 64 bits on the way, and go by `_changed_exact`."""
+        return np.zeros(len(old.rows), np.bool_)
 
     @abc.abstractmethod
     def _changed(self, old: Numbers, seeds: Bytes) -> Numbers:
