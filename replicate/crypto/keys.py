@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -222,6 +223,10 @@ def masking_root(passphrase: str) -> bytes:
     return _stretch(passphrase, _MASKING_SALT, _RECOMMENDED)
 
 
+_STRETCHING = threading.Lock()
+"""One at a time: beside one, OpenSSL has no threads left for another, and reports no memory."""
+
+
 def _stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
     if not passphrase:
         raise UsageError("the passphrase is empty")
@@ -238,7 +243,8 @@ def _stretch(passphrase: str, salt: bytes, cost: Argon2Cost) -> bytes:
         memory_cost=cost.memory_kib,
     )
     try:
-        return kdf.derive(secret)
+        with _STRETCHING:
+            return kdf.derive(secret)
     except MemoryError:
         raise ReplicateError(
             f"there is not enough memory for Argon2id, which needs {cost.memory_kib // 1024} MiB"

@@ -37,13 +37,13 @@ from replicate.errors import ConflictError, DatastoreError, NotFoundError, Repli
 from replicate.jobs.dumping import Dumping, workers_for
 from replicate.jobs.executor import Processes, cores
 from replicate.jobs.leaks import LeakWatch, refuse_keyless_filter, watching
-from replicate.jobs.masking import MaskingPlan, plan_masking
+from replicate.jobs.masking import MaskingPlan, import_transformers, plan_masking
 from replicate.jobs.opening import Library, masking_root, needed, open_library
 from replicate.jobs.progress import Progress
 from replicate.jobs.selection import select_tables
 from replicate.jobs.slots import copy_slot
 from replicate.jobs.worker import WorkerSetup
-from replicate.threads import while_it_gets_on
+from replicate.threads import Threads, while_it_gets_on
 from replicate.version import __version__
 
 _BATCH = 100
@@ -147,9 +147,13 @@ def create_dump(
     with ExitStack() as stack:
         library = stack.enter_context(open_library(config, warn=progress.warn))
         source = open_source(settings)
+        import_transformers(config)
         # Neither has opened a connection so far.
         most = jobs or settings.jobs or cores()
         processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
+        # Stretching keys takes long, and is done while the server is asked.
+        beside = stack.enter_context(Threads(max_workers=1))
+        root = beside.submit(masking_root, config)
         _refuse_taken_name(library, name)
         # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
         origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
@@ -164,14 +168,14 @@ def create_dump(
             chunk_size=settings.chunk_size,
             slice_size=settings.target_slice,
         )
-        # They get ready while keys are stretched.
         processes.start(workers)
+        sealed = beside.submit(_sealing, config, library.keyring, new_key=new_key)
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
-        sealing = _sealing(config, library.keyring, new_key=new_key)
+        sealing = sealed.result()
         run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
-        masking_key = masking_root(config)
+        masking_key = root.result()
         watch = stack.enter_context(
             watching(config, sealing.format.run_id, tables, plan, masking_key)
         )

@@ -9,6 +9,7 @@ values that a worker process turns into a `Masker` on its own side.
     lock ─── drift ────┘             └─ (columns that have to change alike)
 """
 
+from replicate.jobs.masking.making import import_transformers
 from replicate.jobs.masking.plan import (
     ColumnMask,
     MaskingPlan,
@@ -30,5 +31,6 @@ __all__ = [
     "TableKey",
     "TableMasks",
     "build_masker",
+    "import_transformers",
     "plan_masking",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import UsageError
@@ -10,6 +12,19 @@ from replicate.rows.column import Kind
 from replicate.transformers import registry
 from replicate.transformers.base import Target
 from replicate.transformers.rule import Rule
+
+
+def import_transformers(config: Config) -> None:
+    """Import what the rules name, so that processes forked afterwards have it, too.
+
+    A name that isn't known is left for `make_mask` to refuse.
+    """
+    if config.source is None:
+        return
+    rules = config.source.transformers
+    for name in {column.transformer_name for rule in rules for column in rule.columns}:
+        with contextlib.suppress(UsageError):
+            registry.find(name)
 
 
 def make_mask(
