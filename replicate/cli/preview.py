@@ -269,7 +269,9 @@ def _heading(table: PreviewTable) -> Text:
     from rich.text import Text
 
     text = Text(escaped(table.qualified), style="bold")
-    words = [plural(len(table.rows), "row"), plural(table.masked, "masked column")]
+    words = [plural(len(table.rows), "row")]
+    if table.masked:
+        words.append(plural(table.masked, "masked column"))
     if table.hidden:
         words.append(f"{table.hidden} not shown")
     if table.note:
@@ -327,6 +329,8 @@ def _windows(before: Text, after: Text, room: int, left_out: str) -> tuple[Text,
     if width(before.plain[:same]) + _SEEN < room or same == len(before) == len(after):
         return before, after
     begin = max(0, same - _AHEAD)
+    if not begin:
+        return before, after
     from rich.text import Text
 
     return (

@@ -8,14 +8,17 @@ import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
 from replicate.cli.formats import plural
-from replicate.errors import ConfigError, ReplicateError
+from replicate.errors import ConfigError, PartialError, ReplicateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from replicate.cli.console import Console
-    from replicate.jobs.scan import ColumnReport, ScanReport
+    from replicate.jobs.scan_report import ColumnReport, ScanReport
     from replicate.scan.findings import Level
 
 _LEVELS = ("low", "medium", "high")
+_LISTED = 5
 
 
 @click.command(cls=Command, epilog="replicate source scan --check")
@@ -52,7 +55,8 @@ def scan(
 ) -> None:
     """Tell which columns look personal, and how they could be masked.
 
-    Names, types, comments and a few rows of each table are looked at. No value is shown.
+    Names, types, comments and a few rows of each table are looked at. No value is shown. --write
+    ends with 3 if a column looks personal and no transformer could be written for it.
     """
     from replicate.jobs.scan import scan_source, write_suggestions
     from replicate.scan.findings import Level
@@ -80,8 +84,16 @@ def scan(
         )
     if not console.json:
         _print_total(console, report, least, written=write)
+    if write:
+        for each in report.unsettled(least):
+            console.warn(f"{each.label} got no transformer: {each.note}; {each.hint}")
     if check:
         _refuse(report, least, written=write)
+    elif write and (left := report.unsettled(least)):
+        raise PartialError(
+            f"no transformer could be written for {_names(left)}",
+            hint="the reasons are above; what is left has to be decided by hand in conf.yaml",
+        )
 
 
 def _print(console: Console, report: ScanReport, level: Level) -> None:
@@ -150,6 +162,7 @@ def _json(each: ColumnReport) -> dict[str, Any]:
         "transformer": each.transformer or None,
         "suggested": each.suggested or None,
         "note": each.note or None,
+        "hint": each.hint or None,
     }
 
 
@@ -163,18 +176,21 @@ def _print_section(console: Console, report: ScanReport, level: Level) -> None:
 
 
 def _missing(report: ScanReport, level: Level, *, written: bool) -> list[ColumnReport]:
-    return [each for each in report.undecided(level) if not (written and each.suggested)]
+    return report.unsettled(level) if written else report.undecided(level)
+
+
+def _names(columns: Sequence[ColumnReport]) -> str:
+    more = f" and {len(columns) - _LISTED:,} more" if len(columns) > _LISTED else ""
+    return ", ".join(each.label for each in columns[:_LISTED]) + more
 
 
 def _refuse(report: ScanReport, level: Level, *, written: bool) -> None:
     missing = _missing(report, level, written=written)
     if not missing:
         return
-    names = ", ".join(each.label for each in missing[:5])
-    more = f" and {len(missing) - 5:,} more" if len(missing) > 5 else ""
     raise ReplicateError(
-        f"{plural(len(missing), 'column')} look personal and have no transformer: {names}{more}"
+        f"{plural(len(missing), 'column')} look personal and have no transformer: {_names(missing)}"
         if len(missing) > 1
-        else f"a column looks personal and has no transformer: {names}",
+        else f"a column looks personal and has no transformer: {_names(missing)}",
         hint="give each a transformer; `transient` says that a column stays as it is",
     )

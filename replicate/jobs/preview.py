@@ -16,12 +16,13 @@ from typing import Final
 from replicate.config import Config
 from replicate.config.lock import lock_path
 from replicate.crypto import selftest
-from replicate.databases.base import ColumnInfo, RowBlock, Schema, Slice, Source, Table
+from replicate.databases.base import ColumnInfo, RowBlock, Schema, Slice, Table
 from replicate.databases.registry import open_source
 from replicate.databases.sqlite import identity
-from replicate.errors import DatabaseError, GuardError
+from replicate.errors import GuardError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, Recipe, build_masker, plan_masking
 from replicate.jobs.opening import masking_root, needed
+from replicate.jobs.sampling import Places
 from replicate.jobs.selection import select_tables
 from replicate.jobs.table_names import no_such_table, not_dumped
 from replicate.rows.column import Kind
@@ -30,11 +31,8 @@ from replicate.rows.grammar import BACKSLASH, NULL_FIELD, TAGS, unescape_value
 LONGEST = 1 << 16
 """Bytes of a value that a preview keeps; the rest of a longer one is left out."""
 
-_PIECE = 1 << 20  # bytes; what is read of one place of a table
 _PLACES = 3
-_TRIES = 8  # pieces read where the first ones are nearly empty
-_ENOUGH = 8 << 20  # bytes kept of one place, however few rows these are
-_MOST = 32 << 20  # bytes read of one place before the reader is given up
+_ENOUGH = 8 << 20  # bytes of one place, however few rows these are
 
 _FORMS: Final = dict(zip(TAGS, ("integer", "real", "text", "blob"), strict=True))
 _HEXADECIMAL = re.compile(rb"\\x((?:[0-9a-f]{2})*)")
@@ -125,19 +123,19 @@ def preview_masking(
     selftest.check()
     source = open_source(needed(config.source, "source"))
     root = masking_root(config)
-    with closing(_Sampler(source)) as sampler:
-        schema = sampler.schema
+    with closing(source.open()) as snapshot, closing(Places(source, snapshot)) as places:
+        schema = snapshot.schema()
         selection = select_tables(config, schema)
         plan = plan_masking(config, schema, selection.tables)
         selection = replace(selection, masked=plan.masked_columns())
-        dumped = sampler.snapshot.dumped_tables(selection)
+        dumped = snapshot.dumped_tables(selection)
         masked = [t for t in dumped if (t.schema, t.name) in selection.masked and not t.partitioned]
         chosen = _named(names, schema, dumped) if names else masked
         return Preview(
             source.engine,
             config.masking_key is not None,
             tuple(
-                _preview(sampler, plan, table, root, rows, all_columns=all_columns)
+                _preview(places, plan, table, root, rows, all_columns=all_columns)
                 for table in chosen
             ),
             tuple(t.qualified for t in dumped if t not in masked and not t.partitioned),
@@ -190,7 +188,7 @@ def _named(names: Sequence[str], schema: Schema, dumped: Sequence[Table]) -> lis
 
 
 def _preview(
-    sampler: _Sampler,
+    places: Places,
     plan: MaskingPlan,
     table: Table,
     root: bytes,
@@ -208,7 +206,7 @@ def _preview(
         if all_columns or not changing or info.name in changing or info.name in table.primary_key
     ]
     cells: list[tuple[Cell, ...]] = []
-    blocks = sampler.blocks(table, rows)
+    blocks = _blocks(places, table, rows)
     with closing(build_masker(masks, root)) as masker:
         for block, count in zip(blocks, _shares([b.rows for b in blocks], rows), strict=True):
             # The whole block, as in a dump: a transformer may look at all that it is given.
@@ -226,6 +224,31 @@ def _preview(
         len(visible) - len(shown),
         _note(changing, cells),
     )
+
+
+def _blocks(places: Places, table: Table, wanted: int) -> list[RowBlock]:
+    """Whole rows of one or more places, `wanted` or more in all if the table has as many."""
+    found: list[RowBlock] = []
+    for piece in places.pieces(table):
+        block = _beginning(places, piece, wanted)
+        if block.rows:
+            found.append(block)
+        if len(found) >= _PLACES and sum(block.rows for block in found) >= wanted:
+            break
+    return found
+
+
+def _beginning(places: Places, piece: Slice, wanted: int) -> RowBlock:
+    kept: list[bytes] = []
+    rows = size = 0
+    with closing(places.blocks(piece)) as blocks:
+        for block in blocks:
+            kept.append(block.text)
+            rows += block.rows
+            size += len(block.text)
+            if rows >= wanted or size >= _ENOUGH:
+                break
+    return RowBlock(b"".join(kept), rows)
 
 
 def _column(info: ColumnInfo, table: Table, by: Mapping[str, ColumnMask]) -> PreviewColumn:
@@ -294,68 +317,3 @@ def _whole_characters(value: bytes) -> bytes:
         if value[-back] < 0x80:
             break
     return value
-
-
-class _Sampler:
-    """Reads rows at the beginning, in the middle and near the end of tables.
-
-    What is read of a table is bounded, however big that is. Where a source can't cut it into
-    pieces, the reader has to be given up, and with it the snapshot: the next table is then read
-    from a new one.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self.snapshot = source.open()
-        self.schema = self.snapshot.schema()
-
-    def close(self) -> None:
-        self.snapshot.close()
-
-    def blocks(self, table: Table, wanted: int) -> list[RowBlock]:
-        """Whole rows of one or more places, `wanted` or more in all if the table has as many."""
-        found: list[RowBlock] = []
-        snapshot = self.snapshot
-        for piece in _spread(snapshot.slices(self._known(table), _PIECE)):
-            block = self._beginning(piece, wanted)
-            if block.rows:
-                found.append(block)
-            enough = len(found) >= _PLACES and sum(block.rows for block in found) >= wanted
-            if enough or self.snapshot is not snapshot:
-                break
-        return found
-
-    def _known(self, table: Table) -> Table:
-        """The table as the present snapshot has it."""
-        now = self.schema.find(table.schema, table.name)
-        if now is None:
-            raise DatabaseError(f"{table.qualified} is not there any more")
-        return now
-
-    def _beginning(self, piece: Slice, wanted: int) -> RowBlock:
-        kept: list[bytes] = []
-        rows = size = read = 0
-        reader = self.snapshot.read(piece)
-        for block in reader:
-            if not kept or (rows < wanted and size < _ENOUGH):
-                kept.append(block.text)
-                rows += block.rows
-                size += len(block.text)
-            # To its end, as long as that is near: to stop before would end the snapshot.
-            read += len(block.text)
-            if read > _MOST:
-                self._begin_anew()
-                break
-        return RowBlock(b"".join(kept), rows)
-
-    def _begin_anew(self) -> None:
-        self.snapshot.close()
-        self.snapshot = self._source.open()
-        self.schema = self.snapshot.schema()
-
-
-def _spread(pieces: Sequence[Slice]) -> list[Slice]:
-    """A few of them: the first, one in the middle, the last, then some between those."""
-    last = len(pieces) - 1
-    places = [0, last // 2, last, *(last * i // (_TRIES - 1) for i in range(1, _TRIES - 1))]
-    return [pieces[i] for i in list(dict.fromkeys(places))[:_TRIES]] if pieces else []

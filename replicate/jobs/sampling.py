@@ -1,8 +1,13 @@
-"""A few rows of each table, read within bounds: never a whole table that is big."""
+"""A few rows of each table, read within bounds: never a whole table that is big.
+
+`Places` reads the beginnings of a few pieces of a table. A preview masks the blocks that come, as a
+dump would; a scan looks at their values, which `Sampler` takes out of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from replicate.databases.base import RowBlock, Slice, Snapshot, Source, Table
@@ -11,10 +16,68 @@ from replicate.rows.grammar import NULL_FIELD, TAGS, unescape_value
 
 _SLICE = 1024 * 1024
 _PIECES = 64
+_TRIES = 8
+_NEAR = 4 * 1024 * 1024
 _LOOKS = 3
 _BYTES = 8 * 1024 * 1024
 _VALUE = 64 * 1024
 _BACKSLASH = b"\\"
+
+
+class Places:
+    """Reads from the beginning, the middle and the end of tables, all of them at one moment.
+
+    A reader that is given up may take its connection with it, so it isn't the snapshot's own. To
+    begin another one takes longer than to read on for a few MiB, so where the end of a piece is as
+    near as that it is read to its end.
+    """
+
+    def __init__(self, source: Source, snapshot: Snapshot) -> None:
+        self._source = source
+        self._snapshot = snapshot
+        self._reader: Snapshot | None = None
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def pieces(self, table: Table) -> list[Slice]:
+        """A few of its pieces: the first, one in the middle, the last, then some between those."""
+        target = max(_SLICE, (table.bytes or 0) // _PIECES)
+        pieces = self._snapshot.slices(table, target)
+        last = len(pieces) - 1
+        places = [0, last // 2, last, *(last * i // (_TRIES - 1) for i in range(1, _TRIES - 1))]
+        return [pieces[i] for i in list(dict.fromkeys(places))[:_TRIES]] if pieces else []
+
+    def blocks(self, piece: Slice) -> Generator[RowBlock, None, None]:
+        """The rows of a piece: close it when enough were read. Raises `DatabaseError`."""
+        if self._reader is None:
+            shared = self._snapshot.share()
+            self._reader = self._source.open() if shared is None else self._source.join(shared)
+        blocks = self._reader.read(piece)
+        whole = False
+        try:
+            try:
+                for block in blocks:  # noqa: UP028 - yield from would close them with this
+                    yield block
+                whole = True
+            except GeneratorExit:
+                whole = _ends_soon(blocks)
+                raise
+        finally:
+            if not whole:
+                _close(blocks)
+                self.close()
+
+
+def _ends_soon(blocks: Iterator[RowBlock]) -> bool:
+    read = 0
+    for block in blocks:
+        read += len(block.text)
+        if read > _NEAR:
+            return False
+    return True
 
 
 @dataclass(slots=True)
@@ -34,67 +97,36 @@ class Sample:
 
 
 class Sampler:
-    """Reads samples of one moment's tables.
+    """Takes samples of the values in tables."""
 
-    A reader that is given up may take its connection with it, so it isn't the snapshot's own; a
-    table that is small, or comes in small slices, needs no new one.
-    """
-
-    def __init__(self, source: Source, snapshot: Snapshot) -> None:
-        self._source = source
-        self._snapshot = snapshot
-        self._reader: Snapshot | None = None
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+    def __init__(self, places: Places) -> None:
+        self._places = places
 
     def sample(self, table: Table, rows: int) -> Sample:
         """About `rows` rows of the table, from its beginning, its middle and its end.
 
         A few megabytes at most, unless a row alone has more. Raises `DatabaseError`.
         """
-        if not rows:
-            return Sample()
-        target = max(_SLICE, (table.bytes or 0) // _PIECES)
-        pieces = _spread(self._snapshot.slices(table, target))
         sample = Sample()
+        pieces = self._places.pieces(table)[:_LOOKS] if rows else []
         for number, piece in enumerate(pieces, 1):
             self._read(table, piece, sample, rows * number // len(pieces))
         return sample
 
     def _read(self, table: Table, piece: Slice, sample: Sample, rows: int) -> None:
         """Add rows of the slice until the sample has `rows`, or bytes enough."""
-        if self._reader is None:
-            shared = self._snapshot.share()
-            self._reader = self._source.open() if shared is None else self._source.join(shared)
         limit = sample.bytes + _BYTES // _LOOKS
-        whole = False
-        blocks = self._reader.read(piece)
-        try:
+        with closing(self._places.blocks(piece)) as blocks:
             for block in blocks:
+                _take(table, block, sample, rows, limit)
                 if sample.rows >= rows or sample.bytes >= limit:
                     break
-                _take(table, block, sample, rows, limit)
-            else:
-                whole = True
-        finally:
-            if not whole:
-                _close(blocks)
-                self.close()
 
 
 def _close(blocks: Iterator[RowBlock]) -> None:
     close = getattr(blocks, "close", None)
     if close is not None:
         close()
-
-
-def _spread(pieces: list[Slice]) -> list[Slice]:
-    if len(pieces) <= _LOOKS:
-        return pieces
-    return [pieces[0], pieces[len(pieces) // 2], pieces[-1]]
 
 
 def _take(table: Table, block: RowBlock, sample: Sample, rows: int, limit: int) -> None:

@@ -1,7 +1,7 @@
 """Which columns of the source look personal, and what they could be masked with.
 
 A few rows of each table are read; nothing of what was read leaves this module but findings, which
-hold no value. A transformer is suggested only where the masking plan accepts it for the column.
+hold no value.
 """
 
 from __future__ import annotations
@@ -9,100 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from replicate.config import ColumnRule, Config, SourceConfig, TableRule
+from replicate.config import Config
 from replicate.config.insertion import NewRules
 from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.databases.registry import open_source
-from replicate.errors import ConfigError, DatabaseError, TransformError
+from replicate.errors import ConfigError, DatabaseError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
 from replicate.jobs.masking.agreement import ColumnKey
 from replicate.jobs.opening import needed
 from replicate.jobs.relations import Keys, Lineage
 from replicate.jobs.rule_writing import write_rules
-from replicate.jobs.sampling import Sample, Sampler
+from replicate.jobs.sampling import Places, Sample, Sampler
+from replicate.jobs.scan_report import ColumnReport, ScanReport
 from replicate.jobs.selection import TableKey, matches, select_tables
+from replicate.jobs.suggestions import Suggestions
 from replicate.jobs.table_names import no_such_table, not_dumped
-from replicate.rows.column import Column, Kind
-from replicate.scan.findings import ColumnFacts, Finding, Level
+from replicate.rows.column import Kind
+from replicate.scan.findings import ColumnFacts, Level
 from replicate.scan.judging import judge
-from replicate.scan.suggesting import candidates
-from replicate.transformers import registry
 
 ROWS = 1000
 """Rows of a table that are looked at, unless more or fewer are asked for."""
 
 _TRIED = 300
 _LONG = 4096
-_TRIAL_KEY = bytes(32)
-"""Draws replacements to be thrown away."""
 
 _NUMBERS = frozenset((Kind.INTEGER, Kind.NUMERIC, Kind.REAL, Kind.BOOLEAN))
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[tf]|true|false", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnReport:
-    """A column, or a path in its JSON, that looks personal.
-
-    `transformer` is the one that the config has for it, `suggested` one that it could have; both
-    are empty where there is none, and `note` may then say why.
-    """
-
-    table: Table
-    column: ColumnInfo
-    finding: Finding
-    transformer: str = ""
-    suggested: str = ""
-    note: str = ""
-    follows: ColumnKey | None = None
-
-    @property
-    def rule_name(self) -> str:
-        """What a rule of the config calls it."""
-        path = self.finding.path
-        return f"{self.column.name}{'' if path[:1] in ('', '[') else '.'}{path}"
-
-    @property
-    def label(self) -> str:
-        return f"{self.table.qualified}.{self.rule_name}"
-
-    @property
-    def key(self) -> ColumnKey:
-        return (self.table.schema, self.table.name, self.column.name)
-
-
-@dataclass(frozen=True, slots=True)
-class ScanReport:
-    """What was looked at, and what was found, by table and by how sure it is.
-
-    `unread` names tables whose rows could not be read, with the reason: their columns are judged
-    by their names alone.
-    """
-
-    tables: int
-    columns: int
-    rows: int
-    found: tuple[ColumnReport, ...]
-    unread: tuple[tuple[str, str], ...] = ()
-
-    def from_level(self, level: Level) -> list[ColumnReport]:
-        return [each for each in self.found if each.finding.sure >= level.value]
-
-    def undecided(self, level: Level) -> list[ColumnReport]:
-        """What has no transformer, and won't get one from the column that it refers to."""
-        found = self.from_level(level)
-        return [each for each in found if not each.transformer and each.follows is None]
-
-    def rules(self, level: Level) -> list[NewRules]:
-        """The rules that would give the undecided columns what is suggested for them."""
-        wanted: dict[TableKey, list[tuple[str, str]]] = {}
-        for each in self.undecided(level):
-            if each.suggested:
-                columns = wanted.setdefault((each.table.schema, each.table.name), [])
-                columns.append((each.rule_name, each.suggested))
-        return [NewRules(*key, tuple(columns)) for key, columns in wanted.items()]
 
 
 def scan_source(
@@ -117,19 +52,19 @@ def scan_source(
     `only` are patterns of their names, with the schema or without. Raises `UsageError` for one that
     fits none, and `ConfigError` for rules that don't fit the schema.
     """
-    settings = needed(config.source, "source")
-    source = open_source(settings)
+    source = open_source(needed(config.source, "source"))
     with closing(source.open()) as snapshot:
         schema = snapshot.schema()
         selected = select_tables(config, schema).tables
         lineage = Lineage(selected, _chosen(schema, selected, only))
-        plan = plan_masking(_without_policy(config), schema, selected)
-        scan = _Scan(config, schema, selected, plan, lineage)
-        with closing(Sampler(source, snapshot)) as sampler:
+        config = _without_policy(config)
+        plan = plan_masking(config, schema, selected)
+        scan = _Scan(plan, lineage, Keys(selected))
+        with closing(Places(source, snapshot)) as places:
             for table in lineage.heads:
                 detail(f"looking at {table.qualified}")
-                scan.look_at(table, sampler, rows)
-    return scan.report()
+                scan.look_at(table, Sampler(places), rows)
+    return scan.report(Suggestions(config, schema, selected, scan.keys))
 
 
 def write_suggestions(config: Config, report: ScanReport, level: Level) -> list[NewRules]:
@@ -172,30 +107,16 @@ def _without_policy(config: Config) -> Config:
     source = needed(config.source, "source")
     if source.on_new_column != "fail":
         return config
-    return _with_source(config, source.model_copy(update={"on_new_column": None}))
-
-
-def _with_source(config: Config, source: SourceConfig) -> Config:
-    return config.model_copy(update={"source": source})
+    return config.model_copy(update={"source": source.model_copy(update={"on_new_column": None})})
 
 
 class _Scan:
     """One scan under way."""
 
-    def __init__(
-        self,
-        config: Config,
-        schema: Schema,
-        selected: Sequence[Table],
-        plan: MaskingPlan,
-        lineage: Lineage,
-    ) -> None:
-        self._config = config
-        self._schema = schema
+    def __init__(self, plan: MaskingPlan, lineage: Lineage, keys: Keys) -> None:
+        self.keys = keys
         self._plan = plan
         self._lineage = lineage
-        self._keys = Keys(selected)
-        self._known = frozenset(registry.names())
         self._found: list[ColumnReport] = []
         self._tried: dict[ColumnKey, list[bytes]] = {}
         self._unread: list[tuple[str, str]] = []
@@ -230,8 +151,10 @@ class _Scan:
                 self._unread.append((table.qualified, error.message))
         return sample
 
-    def report(self) -> ScanReport:
+    def report(self, suggestions: Suggestions) -> ScanReport:
         found = [self._decide(each) for each in self._with_parents()]
+        filled = iter(suggestions.fill([each for each in found if _is_open(each)], self._tried))
+        found = [next(filled) if _is_open(each) else each for each in found]
         order = {(table.schema, table.name): i for i, table in enumerate(self._lineage.heads)}
         found.sort(key=lambda each: order.get(each.key[:2], len(order)))
         return ScanReport(
@@ -248,10 +171,10 @@ class _Scan:
         waiting = list(found.values())
         while waiting:
             child = waiting.pop()
-            parent = self._keys.parent(child.key)
+            parent = self.keys.parent(child.key)
             if parent is None or child.finding.path or (*parent, "") in found:
                 continue
-            table = self._keys.table(parent)
+            table = self.keys.table(parent)
             column = next((c for c in table.columns if c.name == parent[2]), None)
             if column is None:
                 continue
@@ -267,49 +190,13 @@ class _Scan:
             return replace(report, transformer=now)
         column = report.column
         if column.fixed:
-            return replace(report, note=f"can't be masked: {column.fixed}")
-        parent = self._keys.parent(report.key)
+            note = f"can't be masked: {column.fixed}"
+            return replace(report, note=note, hint="say `transient` if it may stay as it is")
+        parent = self.keys.parent(report.key)
         if parent is not None and not report.finding.path:
             note = f"masked with {'.'.join(parent)}, which it refers to"
             return replace(report, note=note, follows=parent)
-        for name in self._candidates(report):
-            if self._holds(report, name):
-                return replace(report, suggested=name)
-        return replace(report, note="no transformer fits it")
-
-    def _candidates(self, report: ColumnReport) -> list[str]:
-        column, table = report.column, report.table
-        path = report.finding.path
-        return candidates(
-            report.finding.category,
-            # A path leads to text or to a number; what is there now may change.
-            Kind.TEXT if path else column.element or column.kind,
-            unique=not path and (column.name,) in table.unique,
-            nullable=column.nullable and not path and column.name not in table.primary_key,
-            known=self._known,
-        )
-
-    def _holds(self, report: ColumnReport, transformer: str) -> bool:
-        """Whether the plan takes it for the column, and for those that refer to it, and whether it
-        masks what was sampled."""
-        source = needed(self._config.source, "source")
-        rule = TableRule(
-            database=report.table.schema,
-            table=report.table.name,
-            columns=[ColumnRule(name=report.rule_name, transformer_name=transformer)],
-        )
-        trial = source.model_copy(update={"transformers": [rule], "on_new_column": None})
-        try:
-            plan = plan_masking(
-                _with_source(self._config, trial), self._schema, self._keys.around(report.table)
-            )
-            [mask] = [m for m in plan.of(report.table).columns if m.column == report.column.name]
-            with closing(mask.build(_TRIAL_KEY)) as made:
-                if values := self._tried.get(report.key):
-                    made.transform(Column.of(values, report.column.kind))
-        except (ConfigError, TransformError):
-            return False
-        return True
+        return report
 
     def _transformer_of(self, report: ColumnReport) -> str:
         """What the config has for it; of a table with partitions, what all of them have."""
@@ -325,6 +212,10 @@ class _Scan:
         if report.table.partitioned and below and all(below):
             return ", ".join(dict.fromkeys(below))
         return ""
+
+
+def _is_open(report: ColumnReport) -> bool:
+    return not report.transformer and not report.note
 
 
 def _named(plan: MaskingPlan, table: Table, report: ColumnReport) -> str:
@@ -343,13 +234,13 @@ def _of_mask(mask: ColumnMask, path: str) -> str:
 
 
 def _covers(rule: str, path: str) -> bool:
-    """Whether a rule's path leads to all that `path` does."""
+    """Whether a rule's path leads to all that `path` does, or to what holds it."""
     pattern = ""
     for step in re.findall(r"\*\*|\[\*?\]|\*|[^*\[]+|\[", rule.removeprefix("$").removeprefix(".")):
         pattern += {"**": ".*", "[]": r"\[\*\]", "[*]": r"\[\*\]", "*": r"[^.\[]+"}.get(
             step, re.escape(step)
         )
-    return re.fullmatch(pattern, path) is not None
+    return re.fullmatch(rf"{pattern}(?:[.\[].*)?", path) is not None
 
 
 def _few(values: Sequence[str]) -> list[bytes]:

@@ -38,7 +38,7 @@ _FIRST: dict[Category, tuple[str, ...]] = {
 
 _OF_NUMBERS = ("format-preserving", "random")
 _OF_TEXT = ("random", "redacted")
-_UNIQUE = ("token", "email", "random")
+_UNIQUE = ("token", "email", "random", "format-preserving")
 _ANY = ("uuid", "random", "redacted", "random-date")
 _NUMBERS = frozenset((Kind.INTEGER, Kind.NUMERIC, Kind.REAL))
 

@@ -103,6 +103,15 @@ def test_no_line_is_wider_than_the_terminal(odd: Workplace, columns: int) -> Non
     assert "…" in result.out
 
 
+def test_a_beginning_that_is_shown_has_no_dots_in_front(place: Workplace) -> None:
+    result = place.run(*PREVIEW, "--rows", "3", COLUMNS="60").succeeded()
+    befores = re.findall(r"email +(\S+) +→ +(\S+)", result.out)
+    assert len(befores) == 6
+    for before, after in befores:
+        assert before.startswith("person")
+        assert not after.startswith("…")
+
+
 @pytest.fixture
 def deep(place: Workplace) -> Workplace:
     """Documents in which what is masked is far behind what is not."""
@@ -261,7 +270,7 @@ def test_an_unknown_table_gets_the_nearest_one(place: Workplace, name: str, hint
 def test_a_named_table_without_masks_is_shown_as_it_is(place: Workplace) -> None:
     write_config(place, "people", {"name": "last-name"})
     result = place.run(*PREVIEW, "--table", "visits", "--rows", "2").succeeded()
-    assert "no column of it is masked" in result.out
+    assert "main.visits  2 rows, no column of it is masked\n" in result.out
     assert "→" not in result.out
 
 

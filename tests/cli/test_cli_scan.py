@@ -126,3 +126,32 @@ def test_after_writing_the_total_tells_what_is_left(place: Workplace) -> None:
     assert " 1 of them without a transformer" in place.run("source", "scan").err
     written = place.run("source", "scan", "--write").succeeded()
     assert " 0 of them still without a transformer" in written.err
+
+
+def test_what_can_t_be_written_is_listed_and_the_rest_is_written(place: Workplace) -> None:
+    _configure(place, "    - database: main\n      table: visits\n      columns:\n"
+               "        - {name: email, transformer_name: transient}\n")  # fmt: skip
+    before = place.config.read_text()
+    result = place.run("source", "scan", "--write")
+    assert result.code == 3
+    assert "added 1 column of 1 table to " in result.err
+    assert "1 of them still without a transformer" in result.err
+    [warning] = [line for line in result.err.splitlines() if line.startswith("warning: ")]
+    assert "main.people.email got no transformer: main.visits.email refers to" in warning
+    assert "error: no transformer could be written for main.people.email\n" in result.err
+    after = place.config.read_text()
+    assert after.startswith(before)
+    assert "- name: name\n" in after[len(before) :]
+    place.run("transformer", "show-plan").succeeded()
+    # Nothing is left to add, and it is told again.
+    again = place.run("source", "scan", "--write", "--json")
+    assert (again.code, place.config.read_text()) == (3, after)
+    [left] = [each for each in again.json["findings"] if not each["transformer"]]
+    assert left["column"] == "email"
+    assert left["suggested"] is None
+    assert left["note"].startswith("main.visits.email refers to")
+    assert left["hint"]
+    for options in (["--check"], ["--check", "--write"]):
+        checked = place.run("source", "scan", *options)
+        assert checked.code == 1
+        assert "has no transformer: main.people.email\n" in checked.err

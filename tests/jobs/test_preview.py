@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from replicate.config import Config, load_config
+from replicate.databases.sqlite import reading
 from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs import preview as module
+from replicate.jobs import sampling
 from replicate.jobs.preview import Cell, Preview, Value, preview_masking
 from replicate.rows.column import Kind
 from tests.support.journey import ALL, Project, make_project
@@ -72,7 +74,7 @@ def test_it_is_the_same_under_one_key_and_another_without(tmp_path: Path) -> Non
 def test_rows_come_from_the_beginning_the_middle_and_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_PIECE", 4096)
+    monkeypatch.setattr(sampling, "_SLICE", 4096)
     config = make_project(tmp_path, customers=3000).config()
     ids = [int(before or 0) for before, _ in texts(preview_masking(config), "customers", "id")]
     assert len(ids) == 5
@@ -86,7 +88,7 @@ def test_rows_come_from_the_beginning_the_middle_and_the_end(
 def test_as_many_rows_as_asked_for_if_there_are_as_many(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: int
 ) -> None:
-    monkeypatch.setattr(module, "_PIECE", 2048)
+    monkeypatch.setattr(sampling, "_SLICE", 2048)
     found = preview_masking(make_project(tmp_path, customers=60).config(), rows=wanted)
     assert [len(table.rows) for table in found.tables] == [min(60, wanted), wanted]
 
@@ -95,22 +97,23 @@ def test_what_is_read_of_a_table_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As if the source could not cut its tables: the reader is given up, and another one begun.
-    project = make_project(tmp_path, customers=20_000)
+    project = make_project(tmp_path, customers=3000)
+    monkeypatch.setattr(reading, "BLOCK", 1 << 14)
+    monkeypatch.setattr(sampling, "_SLICE", 1 << 40)
     expected = preview_masking(project.config(), rows=3)
-    monkeypatch.setattr(module, "_PIECE", 1 << 40)
-    monkeypatch.setattr(module, "_MOST", 1 << 10)
-    begun = []
-    begin_anew = module._Sampler._begin_anew
+    monkeypatch.setattr(sampling, "_NEAR", 0)
+    closed = []
+    close = sampling.Places.close
 
-    def count(sampler: Any) -> None:
-        begun.append(sampler)
-        begin_anew(sampler)
+    def count(places: sampling.Places) -> None:
+        closed.append(places)
+        close(places)
 
-    monkeypatch.setattr(module._Sampler, "_begin_anew", count)
+    monkeypatch.setattr(sampling.Places, "close", count)
     found = preview_masking(project.config(), rows=3)
-    assert len(begun) == 2
+    assert len(closed) == 3, "once a table, and at the end"
     assert texts(found, "customers", "id") == [("1", "1"), ("2", "2"), ("3", "3")]
-    assert texts(found, "customers", "email")[0] == texts(expected, "customers", "email")[0]
+    assert found == expected
 
 
 def test_a_value_that_can_t_be_masked_stops_it_as_it_would_a_dump(tmp_path: Path) -> None:
@@ -255,11 +258,11 @@ def test_postgresql(
     any_server.run(any_database, SCHEMA)
     config = Pair(any_server, any_database, "none", tmp_path).config(source=RULES)
     if most is None:
-        monkeypatch.setattr(module, "_PIECE", 1 << 17)
+        monkeypatch.setattr(sampling, "_SLICE", 1 << 17)
     else:
         # One reader a table, given up before its end, which ends the session.
-        monkeypatch.setattr(module, "_PIECE", 1 << 40)
-        monkeypatch.setattr(module, "_MOST", most)
+        monkeypatch.setattr(sampling, "_SLICE", 1 << 40)
+        monkeypatch.setattr(sampling, "_NEAR", most)
     found = preview_masking(config, rows=6, all_columns=True)
     assert [table.name for table in found.tables] == ["people", "parts_0", "parts_1"]
     people = found.tables[0]

@@ -10,7 +10,8 @@ import pytest
 
 from replicate.databases.base import ColumnInfo, RowBlock, Slice, Snapshot, Source, Table
 from replicate.errors import DatabaseError
-from replicate.jobs.sampling import Sampler
+from replicate.jobs import sampling
+from replicate.jobs.sampling import Places, Sampler
 from replicate.rows.column import Kind
 
 TABLE = Table(
@@ -59,8 +60,11 @@ class Stand:
             self.given += 1
             yield RowBlock(text, text.count(b"\n"))
 
+    def places(self) -> Places:
+        return Places(cast(Source, self), cast(Snapshot, self))
+
     def sampler(self) -> Sampler:
-        return Sampler(cast(Source, self), cast(Snapshot, self))
+        return Sampler(self.places())
 
 
 def _rows(count: int, text: bytes = b"x") -> bytes:
@@ -82,23 +86,59 @@ def test_fields_of_every_sort() -> None:
 
 def test_a_small_table_is_read_whole_by_one_reader() -> None:
     stand = Stand([[_rows(5), _rows(5)]])
-    sampler = stand.sampler()
+    places = stand.places()
     for _ in range(3):
-        assert sampler.sample(TABLE, 100).rows == 10
+        assert Sampler(places).sample(TABLE, 100).rows == 10
     assert (stand.opened, stand.closed) == (1, 0)
-    sampler.close()
+    places.close()
     assert stand.closed == 1
 
 
-def test_a_big_table_is_looked_at_in_three_places() -> None:
+@pytest.mark.parametrize("near", [False, True])
+def test_a_big_table_is_looked_at_in_three_places(
+    monkeypatch: pytest.MonkeyPatch, near: bool
+) -> None:
+    if not near:
+        monkeypatch.setattr(sampling, "_NEAR", len(_rows(1000)))
     stand = Stand([[_rows(1000)] * 50 for _ in range(20)])
-    sampler = stand.sampler()
-    sample = sampler.sample(TABLE, 300)
+    sample = stand.sampler().sample(TABLE, 300)
     assert sample.rows == 300
-    assert stand.asked[1:] == [0, 10, 19]
-    assert stand.given == 6, "the block that tells that there is more, and no other"
-    assert (stand.opened, stand.closed) == (3, 3), "a reader that is given up is not used again"
+    assert stand.asked[1:] == [0, 9, 19]
     assert len(sample.values["a"]) == 300
+    if near:
+        assert stand.given == 150
+        assert (stand.opened, stand.closed) == (1, 0), "to read on is quicker than to begin anew"
+    else:
+        assert stand.given == 9, "the block with the rows, and those that tell that there is more"
+        assert (stand.opened, stand.closed) == (3, 3), "a reader that is given up is not used again"
+
+
+def test_places_are_spread_and_each_comes_once() -> None:
+    def places(count: int) -> list[int]:
+        pieces = Stand([[]] * count).places().pieces(TABLE)
+        return [int(piece.token) for piece in pieces]
+
+    assert places(0) == []
+    assert places(1) == [0]
+    assert places(2) == [0, 1]
+    assert places(3) == [0, 1, 2]
+    assert places(8)[:3] == [0, 3, 7]
+    assert sorted(places(8)) == list(range(8))
+    many = places(1000)
+    assert (many[:3], len(many), len(set(many))) == ([0, 499, 999], 8, 8)
+
+
+def test_who_reads_all_of_a_piece_needs_no_new_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_NEAR", 0)
+    stand = Stand([[_rows(10)] * 3] * 2)
+    places = stand.places()
+    for piece in places.pieces(TABLE):
+        assert sum(block.rows for block in places.blocks(piece)) == 30
+    assert (stand.opened, stand.closed) == (1, 0)
+    blocks = places.blocks(places.pieces(TABLE)[0])
+    next(blocks)
+    blocks.close()
+    assert (stand.opened, stand.closed) == (1, 1)
 
 
 def test_bytes_are_bounded_too() -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from replicate.config import Config, load_config
+from replicate.databases.registry import open_source
 from replicate.errors import ConfigError, ConflictError, UsageError
 from replicate.jobs.create import create_dump
 from replicate.jobs.masking import plan_masking
 from replicate.jobs.progress import Silent
-from replicate.jobs.scan import ScanReport, scan_source, write_suggestions
+from replicate.jobs.scan import scan_source, write_suggestions
+from replicate.jobs.scan_report import ScanReport
+from replicate.jobs.selection import select_tables
 from replicate.scan.findings import Category, Level
 from tests.support import personal_columns
 from tests.support.personal_columns import MORE, TABLES
@@ -162,6 +165,73 @@ def test_what_is_written_holds_and_is_then_nothing_more(people: Path) -> None:
     assert again.undecided(Level.LOW) == []
     assert write_suggestions(_config(people), again, Level.LOW) == []
     assert people.read_bytes() == after
+
+
+def _proven(config: Config) -> None:
+    """Raises `ConfigError` where a dump would refuse the rules."""
+    assert config.source is not None
+    with closing(open_source(config.source).open()) as snapshot:
+        schema = snapshot.schema()
+    plan_masking(config, schema, select_tables(config, schema).tables)
+
+
+def test_what_the_plan_refuses_does_not_block_the_rest(people: Path) -> None:
+    # What the config leaves as it is refers to what can't be masked without it.
+    kept = (
+        "  transformers:\n    - database: main\n      table: visits\n      columns:\n"
+        "        - name: who\n          transformer_name: transient\n"
+    )
+    people.write_text(people.read_text() + kept)
+    config = _config(people)
+    report = scan_source(config)
+    [left] = report.unsettled(Level.LOW)
+    assert (left.label, left.transformer, left.suggested) == ("main.people.email", "", "")
+    assert left.note.startswith("main.visits.who refers to main.people.email, and masking only")
+    assert left.hint
+    rules = write_suggestions(config, report, Level.LOW)
+    assert {rule.table: [name for name, _ in rule.columns] for rule in rules} == {
+        "people": ["phone", "born", "profile.contacts[*].email", "note"],
+        "visits": ["ip"],
+    }
+    after = _config(people)
+    _proven(after)
+    again = scan_source(after)
+    assert [each.label for each in again.undecided(Level.LOW)] == ["main.people.email"]
+    assert write_suggestions(after, again, Level.LOW) == []
+
+
+@pytest.mark.parametrize("kind", ["TEXT", "INTEGER"])
+def test_many_refused_among_many_that_hold(tmp_path: Path, kind: str) -> None:
+    names = [f"t{i:02d}" for i in range(40)]
+    refused = {"t00", "t07", "t08", "t21", "t39"}
+    with closing(sqlite3.connect(tmp_path / "many.db")) as database:
+        for name in names:
+            database.executescript(
+                f"CREATE TABLE {name}(phone {kind} PRIMARY KEY);"
+                f"CREATE TABLE {name}_calls(n INT, who {kind} REFERENCES {name}(phone));"
+            )
+    rules = "".join(
+        f"    - {{database: main, table: {name}_calls, columns: "
+        "[{name: who, transformer_name: transient}]}\n"
+        for name in sorted(refused)
+    )
+    uri = f"sqlite:///{tmp_path}/many.db"
+    report = scan_source(_config(_configure(tmp_path, uri, f"  transformers:\n{rules}")))
+    assert {each.table.name for each in report.unsettled(Level.MEDIUM)} == refused
+    suggested = {each.table.name for each in report.found if each.suggested}
+    assert suggested == set(names) - refused
+
+
+def test_a_rule_for_what_holds_a_path_covers_it(people: Path) -> None:
+    for path, covered in (("contacts", True), ("contacts[*]", True), ("con", False)):
+        file = _configure(
+            people.parent,
+            f"sqlite:///{people.parent}/prod.db",
+            "  transformers:\n    - database: main\n      table: people\n      columns:\n"
+            f"        - {{name: 'profile.{path}', transformer_name: redacted}}\n",
+        )
+        [inside] = [each for each in scan_source(_config(file)).found if each.finding.path]
+        assert bool(inside.transformer) is covered, path
 
 
 def test_a_link_stays_one(people: Path) -> None:
@@ -315,6 +385,61 @@ def test_what_is_suggested_masks_the_rows(
     assert {key for key, category in expected.items() if category} - masked == (
         set() if engine == "postgresql" else {("mitarbeiter", "kuerzel"), ("mitarbeiter", "info")}
     )
+
+
+NARROW = """
+CREATE TABLE alerts(mail varchar(20) NOT NULL, code varchar(6) NOT NULL);
+CREATE TABLE people(email varchar(80) NOT NULL UNIQUE, phone text);
+CREATE TABLE codes(email varchar(9) NOT NULL UNIQUE);
+INSERT INTO alerts SELECT 'p' || i || '@shop.example', i FROM generate_series(1, 90) i;
+INSERT INTO people SELECT 'p' || i || '@shop.example', '+49 171 000' || i
+    FROM generate_series(1000, 1090) i;
+INSERT INTO codes SELECT 'p' || i || '@x.de' FROM generate_series(1, 90) i;
+"""
+
+
+@pytest.mark.parametrize("level", Level)
+def test_what_does_not_hold_beside_others_gets_the_next_candidate(
+    any_server: Server, any_database: str, tmp_path: Path, level: Level
+) -> None:
+    """Columns of one transformer share replacements: where one is unique, all have to be."""
+    any_server.run(any_database, NARROW)
+    file = _configure(tmp_path, any_server.uri(any_database))
+    config = _config(file)
+    report = scan_source(config)
+    found = {each.label.removeprefix("public."): each.suggested for each in report.found}
+    assert found["people.email"] == "email", "which has the room"
+    assert found["alerts.mail"] not in ("", "email")
+    assert found["codes.email"] == "format-preserving", "which needs none"
+    assert write_suggestions(config, report, level)
+    _proven(_config(file))
+    assert scan_source(_config(file)).undecided(level) == []
+
+
+def test_a_key_that_can_not_be_masked_does_not_block_the_rest_of_postgresql(
+    any_server: Server, any_database: str, tmp_path: Path
+) -> None:
+    any_server.run(
+        any_database,
+        "CREATE TABLE people(email text PRIMARY KEY, phone text);"
+        "CREATE TABLE visits(email text REFERENCES people, ip inet);",
+    )
+    rule = (
+        "  transformers:\n    - database: public\n      table: visits\n      columns:\n"
+        "        - name: email\n          transformer_name: transient\n"
+    )
+    file = _configure(tmp_path, any_server.uri(any_database), rule)
+    config = _config(file)
+    report = scan_source(config)
+    rules = write_suggestions(config, report, Level.MEDIUM)
+    assert {rule.table: [name for name, _ in rule.columns] for rule in rules} == {
+        "people": ["phone"],
+        "visits": ["ip"],
+    }
+    _proven(_config(file))
+    [left] = scan_source(_config(file)).undecided(Level.MEDIUM)
+    assert left.label == "public.people.email"
+    assert "refers to public.people.email" in left.note
 
 
 POSTGRESQL = """
