@@ -1,29 +1,28 @@
-"""IP addresses as numbers, read from text and written again."""
+"""IP addresses of both families as numbers, read from text and written again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from socket import AF_INET6, inet_ntop, inet_pton
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from replicate.rows.arrays import strings
 from replicate.rows.column import Column
-from replicate.transformers.columnar.joined import squeezed, table
+from replicate.rows.spans import heads
 from replicate.transformers.columnar.lots import Bytes
-from replicate.transformers.columnar.pools import Assembly
+from replicate.transformers.columnar.pools import Assembly, padded
 from replicate.transformers.columnar.windows import window
+from replicate.transformers.networks import ip4_text, ip6_text
 
-V4_BITS, V6_BITS = 32, 128
+V4_BITS, V6_BITS = ip4_text.BITS, ip6_text.BITS
 
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 Integers = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.intp]
 
-_LONGEST_V4 = 18  # 255.255.255.255/32
-_LONGEST_V6 = 49  # with an IPv4 address at its end, and a mask
+_FIRST_COLON = 5  # bytes; an IPv6 address has a colon in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +31,7 @@ class Addresses:
 
     A number's first bit is the highest of `high`, in both families; what lies behind an IPv4
     address's 32 bits is 0. `mask` is the bits of the network; where there is none, of the whole
-    address. `usual` are those in the spelling that every system uses. Rows that are not `valid` are
-    no addresses, and their other fields hold anything.
+    address. Rows that are not `valid` are no addresses, and their other fields hold anything.
     """
 
     is_v6: Flags
@@ -42,7 +40,6 @@ class Addresses:
     mask: Integers
     has_mask: Flags
     valid: Flags
-    usual: Flags
 
     @property
     def is_network(self) -> Flags:
@@ -67,115 +64,68 @@ _TOP = np.array([2**64 - 2 ** (64 - i) for i in range(65)], np.uint64)
 
 def parse(column: Column) -> Addresses:
     """What addresses the values are: IPv4 ones without leading zeros, and all of IPv6."""
-    found = _parse_v4(window(column), column.length)
-    others = ~found.valid & (column.length > 1) & (column.length <= _LONGEST_V6)
-    if others.any():
-        _read_v6(column, np.flatnonzero(others), found)
+    rows = len(column)
+    text = window(column)
+    has_colon = text[:, 0] == ord(":")
+    for i in range(1, _FIRST_COLON):
+        has_colon |= text[:, i] == ord(":")
+    found = Addresses(
+        is_v6=np.zeros(rows, np.bool_),
+        high=np.zeros(rows, np.uint64),
+        low=np.zeros(rows, np.uint64),
+        mask=np.full(rows, V4_BITS),
+        has_mask=np.zeros(rows, np.bool_),
+        valid=np.zeros(rows, np.bool_),
+    )
+    if not has_colon.all():
+        some = np.flatnonzero(~has_colon) if has_colon.any() else slice(None)
+        number, mask, valid = ip4_text.read(text[some], column.length[some])
+        mask[~valid] = -1
+        found.high[some] = number.astype(np.uint64) << np.uint64(32)
+        found.has_mask[some] = mask >= 0
+        found.mask[some] = np.where(mask >= 0, mask, V4_BITS)
+        found.valid[some] = valid
+    v6 = np.flatnonzero(has_colon & (column.length <= ip6_text.LONGEST))
+    if v6.size:
+        high, low, mask, valid = ip6_text.read(column if v6.size == rows else column.take(v6))
+        at = v6[valid]
+        found.is_v6[at] = found.valid[at] = True
+        found.high[at], found.low[at] = high[valid], low[valid]
+        found.has_mask[at] = mask[valid] >= 0
+        found.mask[at] = np.where(mask >= 0, mask, V6_BITS)[valid]
     return found
 
 
-def _parse_v4(text: Bytes, length: Integers) -> Addresses:
-    rows = len(text)
-    number = np.zeros(rows, np.uint32)
-    part = np.zeros(rows, np.uint16)  # the number that is being read
-    size = np.zeros(rows, np.uint8)  # digits of it
-    dots = np.zeros(rows, np.uint8)
-    slash = np.zeros(rows, np.bool_)
-    seen = np.zeros(rows, np.uint8)  # bytes
-    bad = length > _LONGEST_V4
-    for byte in np.ascontiguousarray(text[:, :_LONGEST_V4].T):
-        value = byte - np.uint8(ord("0"))
-        digit = value < 10
-        dot, new_slash = byte == ord("."), byte == ord("/")
-        ends = dot | new_slash
-        bad |= digit & (size == 1) & (part == 0)  # a leading zero
-        bad |= ends & (slash | (size == 0))
-        bad |= new_slash & (dots != 3)
-        bad |= (byte != 0) & ~digit & ~ends
-        number = np.where(ends, number << np.uint32(8) | part, number)
-        part = np.where(digit, part * np.uint16(10) + value, part * ~ends)
-        size += digit
-        size *= ~ends
-        bad |= part > 255
-        slash |= new_slash
-        dots += dot
-        seen += byte != 0
-    bad |= (size == 0) | (dots != 3) | (seen != length) | (slash & (part > V4_BITS))
-    number = np.where(slash, number, number << np.uint32(8) | part)
-    return Addresses(
-        is_v6=np.zeros(rows, np.bool_),
-        high=number.astype(np.uint64) << np.uint64(32),
-        low=np.zeros(rows, np.uint64),
-        mask=np.where(slash & ~bad, part, V4_BITS).astype(np.int64),
-        has_mask=slash & ~bad,
-        valid=~bad,
-        usual=np.ones(rows, np.bool_),
-    )
-
-
-def _read_v6(column: Column, rows: npt.NDArray[np.intp], into: Addresses) -> None:
-    """Set the fields of those rows that are IPv6 addresses."""
-    known, packed, masks, usual = [], [], [], []
-    for row, value in zip(rows.tolist(), column.take(rows).values(), strict=True):
-        text, slash, mask = (value or b"").partition(b"/")
-        bits = -1
-        if slash:
-            bits = int(mask) if mask.isdigit() and len(mask) <= 3 else V6_BITS + 1
-        if bits > V6_BITS:
-            continue
-        try:
-            written = text.decode("ascii")
-            number = inet_pton(AF_INET6, written)
-        except (OSError, ValueError):
-            continue
-        known.append(row)
-        packed.append(number)
-        masks.append(bits)
-        usual.append(written == inet_ntop(AF_INET6, number) and mask == (b"%d" % bits)[: len(mask)])
-    if not known:
-        return
-    numbers = np.frombuffer(b"".join(packed), ">u8").reshape(-1, 2)
-    bits_of = np.array(masks)
-    into.is_v6[known] = into.valid[known] = True
-    into.high[known] = numbers[:, 0]
-    into.low[known] = numbers[:, 1]
-    into.has_mask[known] = bits_of >= 0
-    into.mask[known] = np.where(bits_of < 0, V6_BITS, bits_of)
-    into.usual[known] = usual
+def in_usual_spelling(column: Column, addresses: Addresses) -> Flags:
+    """Which values are addresses in the spelling that every system uses."""
+    usual = addresses.valid.copy()
+    v6 = np.flatnonzero(addresses.is_v6)
+    if v6.size:
+        text, length = _written_v6(addresses, v6)
+        start, size = column.start[v6], column.length[v6]
+        same = heads(column.data, start, size, text.shape[1]).view(np.uint64) == text.view(
+            np.uint64
+        )
+        usual[v6] = same.all(axis=1) & (size == length)
+    return usual
 
 
 def put(result: Assembly, addresses: Addresses) -> None:
     """Put every address in its usual spelling, with its mask if it has one."""
     v6 = np.flatnonzero(addresses.is_v6)
-    if v6.size < len(addresses.is_v6):
-        result.put(None, *squeezed(_written_v4(addresses)))
+    rows = len(addresses.is_v6)
+    if v6.size < rows:
+        v4 = np.flatnonzero(~addresses.is_v6) if v6.size else None
+        some = slice(None) if v4 is None else v4
+        number = (addresses.high[some] >> np.uint64(32)).astype(np.uint32)
+        result.put(v4, *ip4_text.written(number, _mask(addresses)[some]))
     if v6.size:
-        result.put(v6, strings(_written_v6(addresses, v6)), np.arange(v6.size, dtype=np.int32))
+        result.put(None if v6.size == rows else v6, *padded(*_written_v6(addresses, v6)))
 
 
-def _written_v4(addresses: Addresses) -> Bytes:
-    """The text of all rows as if they were IPv4 addresses, between zeros: uint8 (rows, 20)."""
-    parts = (addresses.high >> np.uint64(32)).astype("<u4").view(np.uint8).reshape(-1, 4)
-    text = np.empty((len(parts), 5), "<u4")
-    for place in range(3):
-        text[:, place] = _PART_AND_DOT.take(parts[:, 3 - place])
-    text[:, 3] = _PART.take(parts[:, 0])
-    text[:, 4] = _MASK.take(np.where(addresses.has_mask, addresses.mask, -1) + 1, mode="clip")
-    return text.view(np.uint8)
+def _written_v6(addresses: Addresses, rows: Rows) -> tuple[Bytes, Integers]:
+    return ip6_text.written(addresses.high[rows], addresses.low[rows], _mask(addresses)[rows])
 
 
-_PART_AND_DOT = table([b"%d." % i for i in range(256)]).view("<u4").ravel()
-_PART = table([b"%d\0" % i for i in range(256)]).view("<u4").ravel()
-_MASK = table([b"\0\0\0\0", *(b"/%d" % i for i in range(V4_BITS + 1))]).view("<u4").ravel()
-
-
-def _written_v6(addresses: Addresses, rows: npt.NDArray[np.intp]) -> list[bytes]:
-    packed = np.empty((len(rows), 2), ">u8")
-    packed[:, 0] = addresses.high[rows]
-    packed[:, 1] = addresses.low[rows]
-    data = packed.tobytes()
-    ends = np.where(addresses.has_mask[rows], addresses.mask[rows], -1).tolist()
-    return [
-        (inet_ntop(AF_INET6, data[16 * i : 16 * i + 16]) + (f"/{end}" if end >= 0 else "")).encode()
-        for i, end in enumerate(ends)
-    ]
+def _mask(addresses: Addresses) -> Integers:
+    return np.where(addresses.has_mask, addresses.mask, -1)

@@ -9,22 +9,28 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from replicate.crypto.feistel import Halves, Numbers, Rows
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind, Replacement
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.columnar.lots import Bytes, hexadecimal
-from replicate.transformers.columnar.permutations import Halves, permuted, tweaks
 from replicate.transformers.columnar.pools import Assembly, fixed_width, padded
 from replicate.transformers.columnar.windows import (
     any_in_row,
     count_in_row,
     is_digit,
-    overwrite,
-    running_count,
     window,
 )
-from replicate.transformers.networks.ip_text import V4_BITS, V6_BITS, Addresses, parse, put, top
+from replicate.transformers.networks.ip_text import (
+    V4_BITS,
+    V6_BITS,
+    Addresses,
+    in_usual_spelling,
+    parse,
+    put,
+    top,
+)
 from replicate.transformers.rule import TEXTUAL, Rule
 
 _Flags = npt.NDArray[np.bool_]
@@ -111,7 +117,7 @@ class IpAddress(Rule):
     def _check(self, column: Column, old: Addresses, room: _Flags) -> None:
         fits = old.valid & room
         if self.kind is not Kind.INET:  # which a database has spelt
-            fits &= old.usual
+            fits &= in_usual_spelling(column, old)
         if not fits[column.length > 0].all():
             raise TransformError(
                 "a value is no IP address in its usual spelling, or has no room for another one",
@@ -152,21 +158,28 @@ class IpAddress(Rule):
         stays_high, stays_low = top(np.minimum(kept, end))
         context[:, 0], context[:, 1] = old.high & stays_high, old.low & stays_low
         context[:, 2], context[:, 3] = old.is_v6, bits
-        tweak = tweaks(self.draw, context.view(np.uint8))
+        permutations = Numbers(self.draw.key or b"")  # never none: see __init__
+        tweak = permutations.tweaks(context.view(np.uint8))
+        before, behind = V6_BITS - bits, top(old.mask)
+
+        def whole(rows: Rows | slice, high: _Words, low: _Words) -> Halves:
+            """The addresses whose permuted bits these are."""
+            new_high, new_low = _right(_left((high, low), before[rows]), kept[rows])
+            return new_high | context[rows, 0], new_low | context[rows, 1]
+
         # Only a host may come of a host, or it might meet the replacement of a network: one that
         # comes out as a network is permuted again.
         hosts = old.has_mask & ~network
-        behind_high, behind_low = (~part for part in top(old.mask))
-        high, low = old.high.copy(), old.low.copy()
-        rows = np.flatnonzero(bits > 0)
-        while rows.size:
-            number = _right(_left((high[rows], low[rows]), kept[rows]), V6_BITS - bits[rows])
-            number = permuted(self.draw, *number, bits[rows], tweak[rows])
-            number = _right(_left(number, V6_BITS - bits[rows]), kept[rows])
-            high[rows] = number[0] | old.high[rows] & stays_high[rows]
-            low[rows] = number[1] | old.low[rows] & stays_low[rows]
-            unset = high[rows] & behind_high[rows] | low[rows] & behind_low[rows]
-            rows = rows[hosts[rows] & (unset == 0)]
+
+        def fits(rows: Rows | slice, high: _Words, low: _Words) -> _Flags:
+            new_high, new_low = whole(rows, high, low)
+            unset = new_high & ~behind[0][rows] | new_low & ~behind[1][rows]
+            found: _Flags = (unset != 0) | ~hosts[rows]
+            return found
+
+        number = _right(_left((old.high, old.low), kept), before)
+        number = permutations.permuted(*number, bits, tweak, fits if hosts.any() else None)
+        high, low = whole(slice(None), *number)
         return replace(old, high=high, low=low)
 
 
@@ -177,6 +190,8 @@ _V6_CHARS, _V6_MASK_CHARS = 39, 4
 
 def _left(number: Halves, by: _Integers) -> Halves:
     """Shifted by 0 to 128 bits to the left."""
+    if not by.any():
+        return number
     high, low = number
     far = by >= 64
     high, low = np.where(far, low, high), np.where(far, np.uint64(0), low)
@@ -186,6 +201,8 @@ def _left(number: Halves, by: _Integers) -> Halves:
 
 
 def _right(number: Halves, by: _Integers) -> Halves:
+    if not by.any():
+        return number
     high, low = number
     far = by >= 64
     high, low = np.where(far, np.uint64(0), high), np.where(far, high, low)
@@ -267,19 +284,23 @@ class MacAddress(Rule):
         count = count_in_row(digit)
         fits = (count == _SHORT) | (count == _LONG)
         fits &= column.length == count + count_in_row(separator)
-        capitals = any_in_row(capital)
-        place = np.minimum(running_count(digit) - np.uint8(1), _LONG - 1)
+        capitals = any_in_row(capital) & fits
+        # From here on other values have no digits.
+        digit &= fits[:, None]
+        count *= fits
+        at, of = np.flatnonzero(digit), np.flatnonzero(count.astype(np.uint8)[:, None] > _PLACES)
+        old = np.zeros((len(text), _LONG), np.uint8)
+        old.reshape(-1)[of] = text.take(at)
         if self.target.unique:
-            mixed = capitals & any_in_row(small)
-            self._check(column, fits & ~mixed)
-            drawn = self._permuted(text, digit, place, count)
+            self._check(column, fits & ~(capitals & any_in_row(small)))
+            drawn = self._permuted(old, count)
         else:
             drawn = hexadecimal(_local(self.draw(column)))
-        new = np.take_along_axis(drawn, place.astype(np.intp), axis=1)
-        overwrite(new, new - np.uint8(0x20), (new >= ord("a")) & capitals[:, None])
+        new = np.ascontiguousarray(drawn[:, :_LONG])
+        new -= ((new >= ord("a")) & capitals[:, None]) * _CASE
         if self._keep_vendor:
-            digit &= place >= _VENDOR
-        overwrite(text, new, digit)
+            new[:, :_VENDOR] = old[:, :_VENDOR]
+        text.reshape(-1)[at] = new.take(of)
         others = np.flatnonzero(~fits & (column.length > 0))
         text[others] = 0
         result = Assembly(column)
@@ -297,32 +318,33 @@ class MacAddress(Rule):
                 row=int(np.flatnonzero(unfit)[0]),
             )
 
-    def _permuted(self, text: Bytes, digit: _Flags, place: Bytes, count: _Integers) -> Bytes:
+    def _permuted(self, digits: Bytes, count: _Integers) -> Bytes:
         """The digits of each address, those behind the vendor's permuted: uint8 (rows, 32)."""
-        values = np.zeros((len(text), _LONG), np.uint8)
-        row, at = np.nonzero(digit)
-        values[row, place[row, at]] = _VALUES.take(text[row, at])
+        values = (digits & np.uint8(15)) + (digits >= ord("A")) * np.uint8(9)
         pairs = values[:, 0::2] << 4 | values[:, 1::2]  # (rows, 8)
         number = pairs.view(">u8")[:, 0].astype(np.uint64)
         bits = 4 * (np.clip(count, _SHORT, _LONG) - _VENDOR)
         unused = (4 * (_LONG - np.clip(count, _SHORT, _LONG))).astype(np.uint64)
         vendor = number >> np.uint64(40) << np.uint64(40)
         context = np.stack((vendor, bits.astype(np.uint64)), axis=1).view(np.uint8)
-        tweak = tweaks(self.draw, context)
+        permutations = Numbers(self.draw.key or b"")  # never none: see __init__
+        tweak = permutations.tweaks(context)
         lettered = _has_letter(number)
-        out = np.zeros((len(text), 16), np.uint8)
-        rows = np.arange(len(text))
-        new = number.copy()
-        while rows.size:
-            rest = (new[rows] ^ vendor[rows]) >> unused[rows]
-            _, rest = permuted(self.draw, np.zeros_like(rest), rest, bits[rows], tweak[rows])
-            new[rows] = vendor[rows] | rest << unused[rows]
-            # What has a letter keeps one, and what has none gets none: its case is that of the
-            # value, and two that differ in nothing else must not meet.
-            if self.kind is Kind.MACADDR:
-                break
-            rows = rows[_has_letter(new[rows]) != lettered[rows]]
-        out[:, :8] = new.astype(">u8")[:, None].view(np.uint8)
+
+        any_fits = count == 0  # of nothing
+
+        def fits(rows: Rows | slice, _: _Words, rest: _Words) -> _Flags:
+            has_letter = _has_letter(vendor[rows] | rest << unused[rows])
+            found: _Flags = (has_letter == lettered[rows]) | any_fits[rows]
+            return found
+
+        # What has a letter keeps one, and what has none gets none: its case is that of the value,
+        # and two that differ in nothing else must not meet.
+        rest = (number ^ vendor) >> unused
+        alike = None if self.kind is Kind.MACADDR else fits
+        _, rest = permutations.permuted(np.zeros_like(rest), rest, bits, tweak, alike)
+        out = np.zeros((len(digits), 16), np.uint8)
+        out[:, :8] = (vendor | rest << unused).astype(">u8")[:, None].view(np.uint8)
         return hexadecimal(out)
 
     def _made_up(self, drawn: Bytes) -> Bytes:
@@ -339,9 +361,8 @@ _SHORT, _LONG = 12, 16  # digits
 _VENDOR = 6  # digits of the vendor's part
 _FORM = b"00:00:00:00:00:00"
 _FORM_DIGITS = np.array([i for i in range(len(_FORM)) if i % 3 != 2])
-_VALUES = np.array(
-    [int(chr(i), 16) if chr(i) in "0123456789abcdefABCDEF" else 0 for i in range(256)], np.uint8
-)
+_PLACES = np.arange(_LONG, dtype=np.uint8)
+_CASE = np.uint8(0x20)
 
 
 def _has_letter(number: _Words) -> _Flags:
