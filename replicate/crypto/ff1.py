@@ -6,20 +6,22 @@ many lengths go through a round in one call of AES. All blocks that AES is given
 the same in every round, as they hold the radix, the length and the tweak: they are computed once.
 
 The standard asks for a domain of a million strings at least. Shorter strings are looked up in a
-table of all of them, in an order that the key decides: a permutation without any structure at all.
-Strings that are too long for arithmetic in 64 bits are computed one by one.
+table of all of them; see `small_domains`. Those that are too long for arithmetic in 64 bits are
+computed one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from replicate.crypto import keys
-from replicate.crypto.prf import SLACK, Prf
+from replicate.crypto.numerals import EIGHT, Starts, modulo, part_of
+from replicate.crypto.small_domains import SmallDomains
+from replicate.crypto.strings import Halved, Halves, Tweaks
 
 SMALLEST = 1_000_000
 """Strings in the smallest domain that FF1 permutes; those of a smaller one are in a table."""
@@ -27,15 +29,16 @@ SMALLEST = 1_000_000
 _KEY_LENGTH = 32
 _BLOCK = 16
 _ROUNDS = 10
-_BATCH = 16384  # rows in lockstep: what a round goes through stays in the cache
+_BATCH = 32768  # rows in lockstep: bounds the memory, and what a round goes through
 _HALF_BITS = 56  # of a half that is reckoned with in 64 bits, a byte being left for what comes in
-_MEMBER, _TWEAK = 1, 2  # what a message of the tables' function begins with
+_TABLE, _LOCKSTEP, _ALONE = 0, 1, 2  # ways that strings go
+_NARROWEST = 2 * EIGHT  # bytes of a row in which strings can be spelled
 
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.intp]
-_Way = Callable[[Bytes, Integers, int, Bytes, bool], Bytes]
+_Way = tuple[int, int, int]
 
 
 def fits_lockstep(radix: int, length: int) -> bool:
@@ -54,122 +57,171 @@ class Permutation:
             raise ValueError(f"a key of {len(key)} bytes, where {_KEY_LENGTH} are needed")
         self._key = bytes(key)
         self._aes = algorithms.AES(self._key)
-        self._prf = Prf(keys.derive(self._key, "permutations of small domains", b""))
-        self._tables: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
+        self._small = SmallDomains(keys.derive(self._key, "permutations of small domains", b""))
 
     def __reduce__(self) -> tuple[type[Permutation], tuple[bytes]]:
         return Permutation, (self._key,)
 
-    def permute(self, symbols: Bytes, length: Integers, radix: int, tweak: Bytes) -> Bytes:
+    def permute(
+        self,
+        symbols: Bytes,
+        length: Integers,
+        radix: int,
+        tweak: Bytes,
+        *,
+        which: Integers | None = None,
+    ) -> Bytes:
         """Other strings in place of these, one to one for each `radix`, length and tweak.
 
         Shapes: `symbols` uint8 (rows, width), of which the first ``length[i]`` of row i are its
         string, each below `radix`; `length` int64 (rows,), 0 to width; `tweak` uint8 (rows, any),
-        or (1, any) for all rows. Returns new uint8 (rows, width), with zeros behind the strings.
-        `radix` is 2 to 256. Raises ValueError for another shape, or a symbol that is too large.
+        or (1, any) for all rows, or (tweaks, any) where `which`, int64 (rows,), tells which of them
+        each row has. Returns new uint8 (rows, width), with zeros behind the strings. `radix` is 2
+        to 256. Raises ValueError for another shape, or a symbol that is too large.
         """
-        return self._all(symbols, length, radix, tweak, backwards=False)
+        tweaks = Tweaks(tweak, which, len(symbols))
+        return self._of_matrix(symbols, length, radix, tweaks, backwards=False)
 
     def restore(self, symbols: Bytes, length: Integers, radix: int, tweak: Bytes) -> Bytes:
         """The strings that `permute` made these of; of the same shapes."""
-        return self._all(symbols, length, radix, tweak, backwards=True)
+        tweaks = Tweaks(tweak, None, len(symbols))
+        return self._of_matrix(symbols, length, radix, tweaks, backwards=True)
+
+    def permute_spans(
+        self, data: Bytes, start: Integers, length: Integers, radix: int, tweak: Bytes
+    ) -> Bytes:
+        """What `permute` gives for the strings ``data[start[i] : start[i] + length[i]]``.
+
+        Shapes: `data` uint8 (bytes,), contiguous, all below `radix`, with `EIGHT` bytes behind the
+        last string; `start` and `length` int64 (rows,). The width of the result is that of the
+        longest string, or 16 if that is less.
+        """
+        _check(data, length, len(start), radix)
+        if len(start) and not 0 <= start.min() <= (start + length).max() <= data.size - EIGHT:
+            raise ValueError("a string lies outside of its buffer")
+        width = max(int(length.max(initial=0)), _NARROWEST)
+        tweaks = Tweaks(tweak, None, len(start))
+        return self._all(data, start, length, radix, tweaks, width=width, backwards=False)
+
+    def _of_matrix(
+        self, symbols: Bytes, length: Integers, radix: int, tweaks: Tweaks, *, backwards: bool
+    ) -> Bytes:
+        if symbols.ndim != 2:
+            raise ValueError("strings are rows of a matrix of bytes")
+        rows, width = symbols.shape
+        _check(symbols, length, rows, radix)
+        if rows and length.max() > width:
+            raise ValueError("a string ends outside of its row")
+        data = np.zeros(symbols.size + EIGHT, np.uint8)
+        data[: symbols.size] = symbols.reshape(-1)
+        start = slice(0, rows * width, width or 1)
+        wide = max(width, _NARROWEST)
+        out = self._all(data, start, length, radix, tweaks, width=wide, backwards=backwards)
+        return out if wide == width else np.ascontiguousarray(out[:, :width])
 
     def _all(
-        self, symbols: Bytes, length: Integers, radix: int, tweak: Bytes, *, backwards: bool
+        self,
+        data: Bytes,
+        start: Starts,
+        length: Integers,
+        radix: int,
+        tweaks: Tweaks,
+        *,
+        width: int,
+        backwards: bool,
     ) -> Bytes:
-        _check(symbols, length, radix, tweak)
-        out = np.zeros_like(symbols)
-        ways = self._ways(length, radix, tweak.shape[1])
-        for sizes, way in ways:
-            alone = len(ways) == 1 and bool(length.all())
-            rows = np.arange(len(length)) if alone else np.flatnonzero(np.isin(length, sizes))
-            for at in range(0, len(rows), _BATCH):
-                part: Rows | slice = rows[at : at + _BATCH]
-                if len(rows) == len(symbols):
-                    part = slice(at, at + _BATCH)
-                chosen = tweak if len(tweak) == 1 else tweak[part]
-                strings = np.ascontiguousarray(symbols[part, : sizes[-1]])
-                size = length[part] if len(sizes) > 1 else np.array(sizes, np.int64)
-                out[part, : sizes[-1]] = way(strings, size, radix, chosen, backwards)
+        rows = len(length)
+        out = np.zeros((rows, width), np.uint8)
+        batches = -(-rows // _BATCH)
+        for batch in range(batches):
+            first, end = batch * rows // batches, (batch + 1) * rows // batches
+            part = slice(first, end)
+            begin = part_of(start, first, end)
+            strings = Halved(data, begin, length[part], radix, fits_lockstep)
+            self._batch(strings, tweaks.of(part), out[part], backwards=backwards)
         return out
 
-    def _ways(
-        self, length: Integers, radix: int, tweak_length: int
-    ) -> list[tuple[list[int], _Way]]:
-        """The lengths that there are, but for 0, with the way that strings of them go together."""
-        ways: dict[tuple[int, int], tuple[list[int], _Way]] = {}
-        for size in np.flatnonzero(np.bincount(length)).tolist() if len(length) else []:
-            width = _bytes_of_half(radix, size)
-            if size and _domain(radix, size) < SMALLEST:
-                ways[size, 0] = ([size], self._looked_up)
-            elif size and not fits_lockstep(radix, size):
-                ways[size, 0] = ([size], self._one_by_one)
-            elif size:
-                together = _step(width), -_blocks(tweak_length, width)
-                ways.setdefault(together, ([], self._lockstep))[0].append(size)
-        return list(ways.values())
+    def _batch(self, strings: Halved, tweaks: Tweaks, out: Bytes, *, backwards: bool) -> None:
+        """Permute the strings, of which there are some, and put them into the rows of `out`."""
+        ways, sort = _ways(strings.sizes, strings.radix, tweaks.length)
+        whole = len(ways) == 1 and 0 not in strings.sizes
+        one = len(strings.sizes) == 1
+        steps = {_TABLE: self._small.permute, _LOCKSTEP: self._lockstep}
+        halves = strings.halves()
+        for number, way in enumerate(ways, 1):
+            if way[0] not in steps:
+                continue
+            rows = slice(None) if whole else np.flatnonzero(sort.take(strings.length) == number)
+            size = strings.length[:1] if one else strings.length[rows]
+            old = halves[0][rows], halves[1][rows]
+            new = steps[way[0]](old, size, strings.radix, tweaks.of(rows), backwards)
+            halves[0][rows], halves[1][rows] = new
+        strings.spell(halves, out)
+        if (_ALONE, 0, 0) in ways:
+            alone = sort == 1 + ways.index((_ALONE, 0, 0))
+            self._one_by_one(strings, np.flatnonzero(alone[strings.length]), tweaks, out, backwards)
 
     def _lockstep(
-        self, strings: Bytes, size: Integers, radix: int, tweak: Bytes, backwards: bool
-    ) -> Bytes:
-        sizes, kind = np.unique(size, return_inverse=True)
-        width = np.array([_bytes_of_half(radix, n) for n in sizes.tolist()], np.uint64)
-        step = _step(int(width[0]))
-        encrypt = self._encryptor()
-        head = b"".join(_first_block(radix, n, tweak.shape[1]) for n in sizes.tolist())
-        begun = encrypt(np.frombuffer(head, np.uint64).reshape(-1, 2))
-        blocks = _blocks(tweak.shape[1], int(width[0]))
-        fixed = _fixed_part(encrypt, begun[kind], tweak, blocks)
+        self, halves: Halves, size: Integers, radix: int, tweaks: Tweaks, backwards: bool
+    ) -> Halves:
+        """The halves of other strings; of sizes that go together, int64 (rows,) or (1,)."""
+        low, high = int(size.min()), int(size.max())
+        sizes = range(low, high + 1)
+        widths = [_bytes_of_half(radix, n) for n in sizes]
+        step = _step(widths[0])
+        encrypt = _Encryptor(self._aes)
+        head = b"".join(_first_block(radix, n, tweaks.length) for n in sizes)
+        begun = encrypt(np.frombuffer(head, np.uint64).reshape(-1, 2)).copy()
+        tweak, size_of, which = tweaks.with_sizes(size)
+        state = begun.view("V16").ravel().take(size_of - low).view(np.uint64).reshape(-1, 2)
+        fixed = _fixed_part(encrypt, state, tweak, _blocks(tweaks.length, widths[0]))
+        if which is not None:
+            fixed = fixed.view("V16").ravel().take(which).view(np.uint64).reshape(-1, 2)
+        powers = np.array([_domain(radix, n) for n in range(high - high // 2 + 1)], np.uint64)
         cut = size // 2
-        longest = int((size - cut).max())
-        powers = np.array([_domain(radix, n) for n in range(longest + 1)], np.uint64)
-        moduli = powers[cut], powers[size - cut]
-        shift = np.uint64(8) * width[kind]
+        moduli = powers.take(cut), powers.take(size - cut)
+        # A round's number stands before the half that goes into it.
+        unit = np.array([1 << 8 * width for width in widths], np.uint64)
+        unit = unit[:1] if unit[0] == unit[-1] else unit.take(size - low)
 
         # Both halves keep their places, and each round changes one of them by the other.
-        spans = (np.zeros_like(cut), cut), (cut, size)
-        halves = [_number(strings, *span, radix) for span in spans]
-        block = np.empty((len(strings), 2), np.uint64)
+        now = [*halves]
+        block = np.empty((len(now[0]), 2), np.uint64)
+        block[:, 0] = fixed[:, 0]
+        end, last = block.view(">u8")[:, 1], fixed.view(">u8")[:, 1].astype(np.uint64)
         for i in _rounds(backwards=backwards):
             changed, other = i % 2, 1 - i % 2
-            last = halves[other] | np.uint64(i) << shift
-            block[:] = fixed
-            block[:, 1] ^= last.astype(">u8").view(np.uint64)
+            np.bitwise_xor(now[other] ^ last, unit * np.uint64(i), out=end)
             modulus = moduli[changed]
             drawn = _drawn(encrypt(block), modulus, step)
             if backwards:
                 drawn = modulus - drawn
-            drawn += halves[changed]
-            drawn -= (drawn >= modulus) * modulus
-            halves[changed] = drawn
-        new = np.zeros_like(strings)
-        for half, span in zip(halves, spans, strict=True):
-            _spell(half, *span, radix, new)
-        return new
+            drawn += now[changed]
+            # What is below the modulus would become larger.
+            now[changed] = np.minimum(drawn, drawn - modulus)
+        return now[0], now[1]
 
     def _one_by_one(
-        self, strings: Bytes, _size: Integers, radix: int, tweak: Bytes, backwards: bool
-    ) -> Bytes:
-        rows, size = strings.shape
-        cut = size // 2
-        moduli = _domain(radix, cut), _domain(radix, size - cut)
-        width = _bytes_of_half(radix, size)
-        length = 4 * -(-width // 4) + 4  # bytes that a round adds
-        head = _first_block(radix, size, tweak.shape[1])
-        new = np.empty_like(strings)
-        for row in range(rows):
-            string = strings[row].tolist()
+        self, strings: Halved, rows: Rows, tweaks: Tweaks, out: Bytes, backwards: bool
+    ) -> None:
+        radix = strings.radix
+        for row in rows.tolist():
+            string = strings.one(row)
+            size = len(string)
+            cut = size // 2
+            moduli = _domain(radix, cut), _domain(radix, size - cut)
+            width = _bytes_of_half(radix, size)
+            length = 4 * -(-width // 4) + 4  # bytes that a round adds
             halves = [_integer(string[:cut], radix), _integer(string[cut:], radix)]
-            before = head + tweak[row % len(tweak)].tobytes()
-            before += bytes((-tweak.shape[1] - width - 1) % _BLOCK)
+            before = _first_block(radix, size, tweaks.length) + tweaks.one(row)
+            before += bytes((-tweaks.length - width - 1) % _BLOCK)
             for i in _rounds(backwards=backwards):
                 changed = i % 2
                 message = before + bytes([i]) + halves[1 - changed].to_bytes(width, "big")
                 y = int.from_bytes(self._long_draw(message, length), "big")
                 halves[changed] = (halves[changed] + (-y if backwards else y)) % moduli[changed]
-            new[row, :cut] = _digits(halves[0], radix, cut)
-            new[row, cut:] = _digits(halves[1], radix, size - cut)
-        return new
+            out[row, :cut] = _digits(halves[0], radix, cut)
+            out[row, cut:size] = _digits(halves[1], radix, size - cut)
 
     def _long_draw(self, message: bytes, length: int) -> bytes:
         """The CBC-MAC of a message of whole blocks, and what AES makes of it and a counter."""
@@ -182,73 +234,51 @@ class Permutation:
         plain = Cipher(self._aes, modes.ECB()).encryptor()  # noqa: S305 - FF1's own
         return (mac + plain.update(counted))[:length]
 
-    def _encryptor(self) -> Callable[[Words], Words]:
-        """AES of each row of a C-contiguous uint64 (rows, 2), as a new one."""
-        # A context of this call's own: update_into can't be called by two threads on one.
-        update = Cipher(self._aes, modes.ECB()).encryptor().update_into  # noqa: S305 - FF1's own
 
-        def encrypt(blocks: Words) -> Words:
-            buffer = np.empty(len(blocks) * 2 + 2, np.uint64)  # as long as update_into asks, or so
-            update(blocks.data.cast("B"), buffer.data.cast("B"))
-            return buffer[:-2].reshape(-1, 2)
+class _Encryptor:
+    """AES of blocks under one key, for one thread."""
 
-        return encrypt
+    def __init__(self, aes: algorithms.AES) -> None:
+        self._update = Cipher(aes, modes.ECB()).encryptor().update_into  # noqa: S305 - FF1's own
+        self._buffer = np.empty(0, np.uint64)
 
-    def _looked_up(
-        self, strings: Bytes, each: Integers, radix: int, tweak: Bytes, backwards: bool
-    ) -> Bytes:
-        size = strings.shape[1]
-        domain = _domain(radix, size)
-        table = self._table(radix, size)
-        # Each tweak has a permutation of its own: two looks, and a step of its own before each.
-        message = np.empty((len(tweak), tweak.shape[1] + 4), np.uint8)
-        message[:, :4] = (_TWEAK, radix - 1, size, 0)
-        message[:, 4:] = tweak
-        step = _macs(self._prf, message).view("<u4")[:, :2].astype(np.int64)
-        step %= domain
-        place = _number(strings, np.zeros_like(each), each, radix).view(np.int64)
-        if backwards:
-            back = np.argsort(table)
-            for i in (1, 0):
-                place = back[place] - step[:, i]
-                place += (place < 0) * domain
-        else:
-            for i in (0, 1):
-                place = place + step[:, i]
-                place -= (place >= domain) * domain
-                place = table.take(place).astype(np.int64)
-        new = np.empty_like(strings)
-        _spell(place.astype(np.uint64), np.zeros_like(each), each, radix, new)
-        return new
-
-    def _table(self, radix: int, size: int) -> npt.NDArray[np.int32]:
-        """What each string of a small domain becomes, as numbers."""
-        found = self._tables.get((radix, size))
-        if found is None:
-            domain = _domain(radix, size)
-            message = np.empty((domain, 8), np.uint8)
-            message[:, :4] = (_MEMBER, radix - 1, size, 0)
-            message[:, 4:] = np.arange(domain, dtype="<u4").view(np.uint8).reshape(domain, 4)
-            drawn = _macs(self._prf, message).view("<u8")[:, 0]
-            found = np.empty(domain, np.int32)
-            found[np.argsort(drawn, kind="stable")] = np.arange(domain, dtype=np.int32)
-            self._tables[radix, size] = found
-        return found
+    def __call__(self, blocks: Words) -> Words:
+        """AES of each row of a C-contiguous uint64 (rows, 2), as one that the next call reuses."""
+        size = len(blocks) * 2 + 2  # as long as update_into asks, or so
+        if len(self._buffer) != size:
+            self._buffer = np.empty(size, np.uint64)
+        self._update(blocks.data.cast("B"), self._buffer.data.cast("B"))
+        return self._buffer[:-2].reshape(-1, 2)
 
 
-def _check(symbols: Bytes, length: Integers, radix: int, tweak: Bytes) -> None:
-    if symbols.dtype != np.uint8 or symbols.ndim != 2:
-        raise ValueError("strings are rows of a matrix of bytes")
-    if length.dtype != np.int64 or length.shape != (len(symbols),):
+def _check(symbols: Bytes, length: Integers, rows: int, radix: int) -> None:
+    if symbols.dtype != np.uint8:
+        raise ValueError("symbols are bytes")
+    if length.dtype != np.int64 or length.shape != (rows,):
         raise ValueError("lengths are one row of int64, one for each string")
-    if tweak.dtype != np.uint8 or tweak.ndim != 2 or len(tweak) not in (1, len(symbols)):
-        raise ValueError("tweaks are rows of a matrix of bytes, one for each string or one for all")
     if not 2 <= radix <= 256:
         raise ValueError(f"a radix of {radix} is out of bounds")
-    if len(length) and not 0 <= length.min() <= length.max() <= symbols.shape[1]:
-        raise ValueError("a string ends outside of its row")
+    if rows and length.min() < 0:
+        raise ValueError("a string has less than no symbols")
     if symbols.size and symbols.max() >= radix:
         raise ValueError("a symbol is not below the radix")
+
+
+def _ways(sizes: list[int], radix: int, tweak_length: int) -> tuple[list[_Way], Bytes]:
+    """How strings of these sizes are permuted, and which way each size goes, from 1 on; 0: none."""
+    ways: list[_Way] = []
+    sort = np.zeros(sizes[-1] + 1, np.uint8)
+    for size in sizes:
+        width = _bytes_of_half(radix, size)
+        way = _LOCKSTEP, _step(width), _blocks(tweak_length, width)
+        if _domain(radix, size) < SMALLEST:
+            way = _TABLE, 0, 0
+        elif not fits_lockstep(radix, size):
+            way = _ALONE, 0, 0
+        if size and way not in ways:
+            ways.append(way)
+        sort[size] = 1 + ways.index(way) if size else 0
+    return ways, sort
 
 
 def _domain(radix: int, size: int) -> int:
@@ -289,69 +319,32 @@ def _step(width: int) -> int:
     return 0 if width <= 4 else 16 if width <= 6 else 8
 
 
-def _fixed_part(
-    encrypt: Callable[[Words], Words], state: Words, tweak: Bytes, blocks: int
-) -> Words:
+def _fixed_part(encrypt: _Encryptor, state: Words, tweak: Bytes, blocks: int) -> Words:
     """What the last block is XORed with in every round, `state` being that after the first.
 
     Shapes: uint64 (rows, 2), or (1, 2) for all of them, and so is the result.
     """
-    padded = np.zeros((len(tweak), blocks * _BLOCK), np.uint8)
-    padded[:, : tweak.shape[1]] = tweak
-    words = padded.view(np.uint64)
+    matrix = np.zeros((len(tweak), blocks * _BLOCK), np.uint8)
+    matrix[:, : tweak.shape[1]] = tweak
+    padded = matrix.view("V16")
     for block in range(blocks):
         if block:
             state = encrypt(state)
-        state = words[:, 2 * block : 2 * block + 2] ^ state
+        state = np.ascontiguousarray(padded[:, block]).view(np.uint64).reshape(-1, 2) ^ state
     return state
 
 
 def _drawn(block: Words, modulus: Words, step: int) -> Words:
     """The number that begins a block, of 8 bytes or 12, by the modulus; see `_step`."""
-    value = _modulo(block.view(">u8")[:, 0].astype(np.uint64), modulus)
+    value = modulo(block.view(">u8")[:, 0].astype(np.uint64), modulus)
     if not step:
         return value
     rest = block.view(">u4")[:, 2].astype(np.uint64)
     for shift in range(32 - step, -1, -step):
         value <<= np.uint64(step)
         value |= rest >> np.uint64(shift) & np.uint64((1 << step) - 1)
-        value = _modulo(value, modulus)
+        value = modulo(value, modulus)
     return value
-
-
-def _modulo(value: Words, modulus: Words) -> Words:
-    # NumPy divides by one number for all several times faster than it takes a remainder.
-    quotient = value // modulus
-    quotient *= modulus
-    return value - quotient
-
-
-def _number(strings: Bytes, first: Integers, end: Integers, radix: int) -> Words:
-    """The symbols from `first` up to `end`, int64 (rows,) or (1,) for all rows, as a number."""
-    value = np.zeros(len(strings), np.uint64)
-    all_in = range(int(first.max()), int(end.min()))
-    for place in range(int(first.min()), int(end.max())):
-        more = value * np.uint64(radix)
-        more += strings[:, place]
-        if place not in all_in:
-            more = np.where((first <= place) & (place < end), more, value)
-        value = more
-    return value
-
-
-def _spell(value: Words, first: Integers, end: Integers, radix: int, out: Bytes) -> None:
-    """Write numbers from `first` up to `end` into the rows of `out`, as for `_number`."""
-    all_in = range(int(first.max()), int(end.min()))
-    for place in range(int(end.max()) - 1, int(first.min()) - 1, -1):
-        quotient = value // np.uint64(radix)
-        digit = value - quotient * np.uint64(radix)
-        if place in all_in:
-            out[:, place] = digit
-            value = quotient
-        else:
-            flags = (first <= place) & (place < end)
-            np.copyto(out[:, place], digit.astype(np.uint8), where=flags)
-            value = np.where(flags, quotient, value)
 
 
 def _integer(string: list[int], radix: int) -> int:
@@ -366,12 +359,3 @@ def _digits(value: int, radix: int, size: int) -> list[int]:
     for place in range(size - 1, -1, -1):
         value, out[place] = divmod(value, radix)
     return out
-
-
-def _macs(prf: Prf, messages: Bytes) -> Bytes:
-    """The tables' function of each row: uint8 (rows, 16)."""
-    rows, width = messages.shape
-    data = np.zeros(rows * width + SLACK, np.uint8)
-    data[: rows * width] = messages.reshape(-1)
-    length = np.full(rows, width, np.int64)
-    return prf.lanes(data, np.arange(rows, dtype=np.int64) * width, length)

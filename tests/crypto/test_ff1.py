@@ -185,9 +185,41 @@ def test_more_rows_than_a_batch() -> None:
     length = np.where(np.arange(40_000) % 3, 8, 7)
     matrix[length == 7, 7] = 0
     out = FF1.permute(matrix, length, 10, tweaks(b""))
-    for row in (0, 1, 16_383, 16_384, 39_999):
+    for row in (0, 1, 19_999, 20_000, 32_767, 32_768, 39_999):
         string = matrix[row, : length[row]].tolist()
         assert out[row, : length[row]].tolist() == reference(string, 10, b"")
+
+
+@pytest.mark.parametrize("radix", [10, 26])
+def test_tweaks_that_rows_share(radix: int) -> None:
+    generator = np.random.default_rng(radix)
+    length = generator.integers(0, 40, 500)
+    matrix = generator.integers(0, radix, (500, 40)).astype(np.uint8)
+    few = generator.integers(0, 256, (7, 24)).astype(np.uint8)
+    which = generator.integers(0, 7, 500)
+    for size in (length, np.full(500, 4), np.full(500, 12)):
+        expected = FF1.permute(matrix, size, radix, few[which])
+        np.testing.assert_array_equal(FF1.permute(matrix, size, radix, few, which=which), expected)
+        each = FF1.permute(matrix, size, radix, few[:1])
+        np.testing.assert_array_equal(each[which == 0], expected[which == 0])
+
+
+def test_strings_anywhere_in_a_buffer() -> None:
+    generator = np.random.default_rng(3)
+    length = generator.integers(0, 40, 500)
+    start = np.cumsum(length) - length + np.arange(500) % 3 + 3 * np.arange(500)
+    data = generator.integers(0, 10, int(start[-1] + length[-1]) + 8).astype(np.uint8)
+    matrix = np.zeros((500, int(length.max())), np.uint8)
+    for row, first, size in zip(matrix, start.tolist(), length.tolist(), strict=True):
+        row[:size] = data[first : first + size]
+    each = generator.integers(0, 256, (500, 16)).astype(np.uint8)
+    before = data.copy()
+    out = FF1.permute_spans(data, start, length, 10, each)
+    np.testing.assert_array_equal(out, FF1.permute(matrix, length, 10, each))
+    np.testing.assert_array_equal(data, before)
+    for wrong in (start - 1, start + 8):
+        with pytest.raises(ValueError, match="outside of its buffer"):
+            FF1.permute_spans(data, wrong, length, 10, each)
 
 
 def test_keys_and_tweaks_matter() -> None:
@@ -241,6 +273,7 @@ def test_it_may_be_pickled_and_shared_between_threads() -> None:
         {"radix": 257},
         {"tweak": np.zeros((3, 4), np.uint8)},
         {"tweak": np.zeros(4, np.uint8)},
+        {"which": np.array([0])},
     ],
 )
 def test_what_does_not_fit_is_refused(wrong: dict[str, Any]) -> None:
@@ -251,7 +284,7 @@ def test_what_does_not_fit_is_refused(wrong: dict[str, Any]) -> None:
         "tweak": np.zeros((1, 4), np.uint8),
     }
     FF1.permute(**fine)
-    with pytest.raises(ValueError, match=r"strings|lengths|tweaks|radix|string|symbol"):
+    with pytest.raises(ValueError, match=r"strings|lengths|tweak|radix|string|symbol"):
         FF1.permute(**(fine | wrong))
 
 

@@ -412,10 +412,17 @@ KNOWN: list[tuple[bytes, Kind, dict[str, Any], bytes]] = [
         b"c ipk fte d wnkbj ci vxxf yeex hlgjds-sfs feeitvj, 52",
     ),
     (b"x", Kind.TEXT, {}, b"e"),
+    (b"AB", Kind.TEXT, {}, b"QL"),
+    (b"a1", Kind.TEXT, {}, b"r6"),
+    (b"jane.roe4711@mail.test", Kind.TEXT, {}, b"sibj.ihb9479@zjsx.lcwr"),
     (b"4929 1234 5678 9015", Kind.TEXT, {"keep_last": 4}, b"4971 2805 4197 9015"),
     (b"2024181440", Kind.INTEGER, {}, b"9484328985"),
     (b"-7", Kind.INTEGER, {}, b"-2"),
+    (b"0", Kind.INTEGER, {}, b"6"),
+    (b"-1234567890123456789", Kind.INTEGER, {}, b"-3352736297322361847"),
     (b"1500.250", Kind.NUMERIC, {}, b"5071.960"),
+    (b"0.05", Kind.NUMERIC, {}, b"0.08"),
+    (b"1234567.25", Kind.NUMERIC, {"keep_first": 2}, b"1247659.97"),
 ]
 
 

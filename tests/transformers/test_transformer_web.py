@@ -114,6 +114,26 @@ def test_the_parts_of_a_url_stay_parts(urls: list[Any]) -> None:
         assert all(text.islower() or text.isdigit() for _, text in others)
 
 
+# The replacements under one key stay the same from version to version.
+KNOWN: list[tuple[bytes, dict[str, Any], bytes]] = [
+    (
+        b"https://shop.acme.test:8443/users/jane-roe?tab=orders&id=42#top",
+        {},
+        b"https://example.net:8443/6o124/s1rn49t5?tab=2apxzk&id=2g#sbr",
+    ),
+    (b"https://jane@acme.test/a", {"keep_host": True}, b"https://acme.test/g"),
+    (b"/a/b.jpg?x=1=2;y&z=3", {}, b"/6/zalg6?x=32m;6&z=u"),
+    (b"acme.test", {}, b"https://example.net/2f4zut4hongmnhdc"),
+]
+
+
+@pytest.mark.parametrize(("value", "options", "expected"), KNOWN)
+def test_replacements_are_those_of_every_version(
+    value: bytes, options: dict[str, Any], expected: bytes
+) -> None:
+    assert one("url", value, **options) == expected
+
+
 def test_the_same_host_becomes_the_same_one() -> None:
     hosts: dict[int, str | None] = {}
     for i in range(200):

@@ -22,6 +22,7 @@ from replicate.crypto.prf import SLACK, Prf
 from replicate.rows.column import Column
 from replicate.rows.spans import gather, heads
 from replicate.transformers.base import Draw
+from replicate.transformers.columnar.windows import count_in_row, distinct, overwrite
 from replicate.transformers.draw import LANE
 
 Bytes = npt.NDArray[np.uint8]
@@ -36,6 +37,7 @@ _PIECE = {_DIGITS: 32, _LETTERS: 22}
 _FIRST = {_DIGITS: ord("0"), _LETTERS: ord("a")}
 _CASE = np.uint8(0x20)
 
+_PLACE = 8  # bytes of the place of a piece in its tweak
 _WIDTH = 32  # bytes of a row that holds a piece; a multiple of 16
 
 
@@ -60,13 +62,16 @@ class Permuted:
         """
         parts = _Parts(data, length, replaced)
         tweak = self._prf.lanes(parts.padded_shape, np.cumsum(length) - length, length)
-        pieces = {radix: _pieces(part.count, radix) for radix, part in parts.of.items()}
-        several = pieces[_DIGITS] + pieces[_LETTERS] > 1
+        count = {radix: part.count for radix, part in parts.of.items()}
+        one_each = (count[_DIGITS] <= _PIECE[_DIGITS]) & (count[_LETTERS] <= _PIECE[_LETTERS])
+        both = (count[_DIGITS] > 0) & (count[_LETTERS] > 0)
         for radix, part in parts.of.items():
-            rows = np.flatnonzero((pieces[radix] == 1) & ~several)
+            rows = _where((count[radix] > 0) & one_each & ~both)
             self._permute(part, part.start[rows], part.count[rows], radix, tweak[rows])
-        if several.any():
-            self._permute_pieces(parts, pieces, np.flatnonzero(several), tweak)
+        if both.any():
+            self._permute_both(parts, _where(both & one_each), tweak)
+        if not one_each.all():
+            self._permute_pieces(parts, np.flatnonzero(~one_each), tweak)
         return parts.written()
 
     def digits_of(self, matrix: Bytes, length: int, places: Rows) -> Bytes:
@@ -90,26 +95,59 @@ class Permuted:
         out[:, places] += np.uint8(_FIRST[_DIGITS])
         return out
 
+    def tweaks(self, shapes: list[bytes]) -> Bytes:
+        """What digits depend on in values that are of these shapes without them; see there."""
+        column = Column.of([shape.upper() for shape in shapes])
+        return self._prf.lanes(column.data, column.start, column.length)
+
+    def digits(self, symbols: Bytes, count: Integers, tweaks: Bytes, which: Integers) -> Bytes:
+        """Other digits, 0 to 9, the first ``count[i]`` of each row, in place of these."""
+        return self._cipher.permute(symbols, count, _DIGITS, tweaks, which=which)
+
     def _permute(
         self, part: _Part, start: Integers, length: Integers, radix: int, tweak: Bytes
     ) -> None:
         """Permute these spans of the part's symbols, which ascend, where they are."""
         if not len(start):
             return
-        width = _WIDTH if int(length.max()) > 16 else 16
-        strings = heads(part.symbols, start, length, width)
-        within = _places(length, width)
-        new = self._cipher.permute(strings, length, radix, tweak).take(within)
-        if start[-1] + length[-1] - start[0] == len(new):  # nothing lies between them
-            part.symbols[start[0] : start[0] + len(new)] = new
+        size, total = int(length[0]), int(length.sum())
+        dense = start[-1] + length[-1] - start[0] == total  # nothing lies between them
+        span = slice(int(start[0]), int(start[0]) + total)
+        if dense and total == size * len(length) and (length == size).all():
+            strings = part.symbols[span].reshape(-1, size)
+            part.symbols[span] = self._cipher.permute(strings, length, radix, tweak).reshape(-1)
+            return
+        matrix = self._cipher.permute_spans(part.symbols, start, length, radix, tweak)
+        width = matrix.shape[1]
+        if dense:
+            part.symbols[span] = matrix[_within(length, width)]
         else:
+            places = _places(length, width)
             begin = np.arange(len(start), dtype=np.int64) * width
-            part.symbols[within + np.repeat(start - begin, length)] = new
+            part.symbols[places + np.repeat(start - begin, length)] = matrix.take(places)
 
-    def _permute_pieces(
-        self, parts: _Parts, pieces: dict[int, Integers], rows: Rows, tweak: Bytes
-    ) -> None:
+    def _permute_both(self, parts: _Parts, rows: Rows | slice, tweak: Bytes) -> None:
+        """The same for `rows`, whose values have one piece of digits and one of letters.
+
+        It gives what `_permute_pieces` would, of which it is the usual case.
+        """
+        digits, letters = parts.of[_DIGITS], parts.of[_LETTERS]
+        tweak = tweak[rows]
+        context = np.zeros((len(tweak), 3 * LANE), np.uint8)
+        lanes = context.view(f"V{LANE}")
+        lanes[:, 0] = tweak.view(f"V{LANE}").ravel()
+        for first, second in ((digits, letters), (letters, digits)):
+            start, count = first.start[rows], first.count[rows]
+            lanes[:, 1] = self._prf.lanes(first.symbols, start, count).view(f"V{LANE}").ravel()
+            radix = _LETTERS if second is letters else _DIGITS
+            length = context.shape[1] if second is letters else 2 * LANE + _PLACE
+            self._permute(
+                second, second.start[rows], second.count[rows], radix, context[:, :length]
+            )
+
+    def _permute_pieces(self, parts: _Parts, rows: Rows, tweak: Bytes) -> None:
         """The same for `rows`, whose values are of several pieces."""
+        pieces = {radix: _pieces(part.count, radix) for radix, part in parts.of.items()}
         has_letters = parts.of[_LETTERS].count[rows] > 0
         others = {radix: parts.of[radix].count[rows].copy() for radix in _PIECE}
         lasts: dict[int, Integers] = {}
@@ -140,7 +178,7 @@ class Permuted:
             count, total = part.count[rows[owner]], pieces[radix][rows[owner]]
             first, end = place * count // total, (place + 1) * count // total
             context = [tweak[rows[owner]], became[owner]]
-            context.append(place.astype("<i8").view(np.uint8).reshape(len(owner), 8))
+            context.append(place.astype("<i8").view(np.uint8).reshape(len(owner), _PLACE))
             self._permute(
                 part,
                 part.start[rows[owner]] + first,
@@ -172,6 +210,17 @@ class Drawn:
             begin = begin + part.count
         return parts.written()
 
+    def tweaks(self, shapes: list[bytes]) -> Bytes:
+        return np.zeros((len(shapes), 0), np.uint8)
+
+    def digits(self, symbols: Bytes, _count: Integers, _tweaks: Bytes, _which: Integers) -> Bytes:
+        """As for `Permuted`; what is behind the digits of a row may be anything."""
+        row = np.zeros(symbols.size // LANE, np.int64)
+        drawn = self._draw(Column(symbols, row, row, row != 0)).astype(np.uint16)
+        drawn *= _DIGITS
+        drawn >>= 8
+        return drawn.astype(np.uint8).reshape(symbols.shape)
+
 
 Replacer = Permuted | Drawn
 
@@ -195,10 +244,65 @@ def replaced_in(replace: Replacer, matrix: Bytes, length: Integers, flags: Flags
     return out
 
 
+class DigitStrings:
+    """The digits that are replaced in values, to be replaced again until they are as they should.
+
+    The values are the first ``length[i]`` bytes of the rows of a matrix, none of them 0, and a flag
+    stands on digits alone, up to 32 in a row. Few values differ in anything but these: what digits
+    depend on is reckoned once for all that are alike. `symbols` are the digits, 0 to 9, uint8
+    (rows, 16 or 32), and `count` how many of them each row has, int64 (rows,).
+    """
+
+    def __init__(self, replace: Replacer, matrix: Bytes, length: Integers, flags: Flags) -> None:
+        self._replace = replace
+        self._matrix = matrix
+        self._flags = flags
+        shape = matrix.copy()
+        overwrite(shape, np.uint8(_FIRST[_DIGITS]), flags)
+        overwrite(
+            shape,
+            np.uint8(0),
+            ~_within(length, matrix.shape[1]),
+        )
+        which, shapes = distinct(shape)
+        self._which = which.astype(np.int64)
+        self._tweaks = replace.tweaks(shapes)
+        self.count = count_in_row(flags)
+        data = np.zeros(int(self.count.sum()) + SLACK, np.uint8)
+        data[:-SLACK] = matrix[flags] - np.uint8(_FIRST[_DIGITS])
+        width = _WIDTH if int(self.count.max(initial=0)) > 16 else 16
+        self.symbols = heads(data, np.cumsum(self.count) - self.count, self.count, width)
+
+    def replace(self, rows: Rows | slice) -> None:
+        """Put other digits in place of those that the rows have now."""
+        now = self.symbols[rows]
+        self.symbols[rows] = self._replace.digits(
+            now, self.count[rows], self._tweaks, self._which[rows]
+        )
+
+    def written(self, rows: Rows | slice = slice(None)) -> Bytes:
+        """Those of the values with the digits as they are now: a new matrix."""
+        out = self._matrix[rows]
+        out = out.copy() if isinstance(rows, slice) else out
+        symbols = self.symbols[rows]
+        new = symbols.take(_places(self.count[rows], symbols.shape[1]))
+        out[self._flags[rows]] = new + np.uint8(_FIRST[_DIGITS])
+        return out
+
+
+def _where(flags: Flags) -> Rows | slice:
+    """The rows with a flag."""
+    return slice(None) if flags.all() else np.flatnonzero(flags)
+
+
+def _within(length: Integers, width: int) -> Flags:
+    """Which places of a matrix of values, none of which is longer than 127 bytes, are theirs."""
+    return np.arange(width, dtype=np.int8) < length.astype(np.int8)[:, None]
+
+
 def _places(length: Integers, width: int) -> Rows:
-    """Where a matrix of values, none of which is longer than 127 bytes, has their bytes."""
-    within = np.arange(width, dtype=np.int8) < length.astype(np.int8)[:, None]
-    return np.flatnonzero(within)
+    """The same as places in the matrix, row after row."""
+    return np.flatnonzero(_within(length, width))
 
 
 class _Part:

@@ -18,10 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from replicate.crypto.numerals import numbers
 from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Target
-from replicate.transformers.columnar.characters import Replacer, replaced_in
+from replicate.transformers.columnar.characters import DigitStrings, Replacer
+from replicate.transformers.columnar.flagged import end_in_row, first_in_row
 from replicate.transformers.columnar.windows import (
     any_in_row,
     count_in_row,
@@ -47,16 +49,24 @@ _EXACT = 15
 
 @dataclass(frozen=True, slots=True)
 class _Bounds:
-    """What replacements of the rows have to be like; all of shape (rows,).
+    """What the digits that are replaced have to become; all of shape (rows,).
 
-    The digit at `first` is not 0 but where it is `free`, nor the one at `last`, which is that of
-    `first` where nothing behind the point is replaced. An integer is at most `most`.
+    The first is not 0 but where it is `free`, nor the one at the place `last` among them but where
+    that is `free_last`; None where no row has one that counts. `most` is the largest integers.
     """
 
-    first: Rows
     free: Flags
-    last: Rows
-    most: npt.NDArray[np.uint64] | None
+    last: Integers | None
+    free_last: Flags
+    most: _Most | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Most:
+    """The largest integers, uint64 (rows,), and which rows have digits enough to exceed them."""
+
+    integer: npt.NDArray[np.uint64]
+    near: Flags
 
 
 def refuse_unfit(name: str, target: Target) -> None:
@@ -105,10 +115,13 @@ def permuted_numbers(
     zero = (count[:, -1] == 0) & (length > 0)
     replaced[np.flatnonzero(zero), ones[zero]] = True
     bits = target.bits or _LARGEST_INTEGER
-    bounds = _bounds(column, text, digit, replaced, ones=ones, bits=bits)
+    rows = np.arange(len(text))
+    first, end = first_in_row(replaced) % text.shape[1], end_in_row(replaced)
+    negative = text[:, 0] == ord("-")
+    most = _refuse_outside(column, text, replaced, negative & (text[rows, first] == _ZERO), bits)
     # The zeros behind are left out, so that equal numbers, however written, stay equal, and others
     # don't meet.
-    size = np.where(length > 0, np.maximum(bounds.last, ones) + 1, 0)
+    size = np.where(length > 0, np.maximum(end, ones + 1), 0)
     if any(keep):
         whole = size.astype(np.int16)[:, None]
         if target.scale:
@@ -117,11 +130,22 @@ def permuted_numbers(
         replaced &= ~(kept & (whole > sum(keep)))
         _refuse((length > 0) & ~any_in_row(replaced), "a number has no digit that may be replaced")
 
-    pending = np.flatnonzero(length > 0)
-    while pending.size:
-        text[pending] = replaced_in(replace, text[pending], size[pending], replaced[pending])
-        pending = pending[~_is_within(text[pending], digit[pending], bounds, pending)]
-    return text
+    digits = DigitStrings(replace, text, size, replaced)
+    fraction = end > ones + 1
+    free = free_last = ~(fraction | negative) & (first == ones)
+    if any(keep):
+        free_last = free | ~replaced[rows, np.where(fraction, end - 1, first)]
+        free = free | ~replaced[rows, first]
+    last = np.where(fraction, digits.count - 1, 0) if fraction.any() else None
+    bounds = _Bounds(free, last, free_last, most)
+    there = length > 0
+    pending: Rows | slice = slice(None) if there.all() else np.flatnonzero(there)
+    while True:
+        digits.replace(pending)
+        outside = np.flatnonzero(~_is_within(digits, bounds, pending))
+        if not outside.size:
+            return digits.written()
+        pending = outside if isinstance(pending, slice) else pending[outside]
 
 
 def _place_of_ones(column: Column, text: Bytes, digit: Flags) -> Places:
@@ -137,50 +161,50 @@ def _place_of_ones(column: Column, text: Bytes, digit: Flags) -> Places:
     return np.array([max(len(whole) - 1, 0) for whole in before], np.int8)[shape]
 
 
-def _bounds(
-    column: Column, text: Bytes, digit: Flags, replaced: Flags, *, ones: Places, bits: int
-) -> _Bounds:
-    rows = np.arange(len(text))
-    first = np.argmax(replaced, axis=1)
-    negative = text[:, 0] == ord("-")
-    zero = text[rows, first] == _ZERO
-    _refuse((column.length > 0) & negative & zero, "a value is no number that keeps its format")
+def _refuse_outside(
+    column: Column, text: Bytes, replaced: Flags, minus_zero: Flags, bits: int
+) -> _Most | None:
+    """Raises `TransformError` for numbers that would not stay distinct, or within their column."""
+    minus_zero &= column.length > 0
+    _refuse(minus_zero, "a value is no number that keeps its format")
+    if column.kind is Kind.REAL:
+        exact = count_in_row(replaced) <= _EXACT
+        _refuse(~exact, "a floating-point number has more digits than it can tell")
     if column.kind is not Kind.INTEGER:
-        if column.kind is Kind.REAL:
-            exact = count_in_row(replaced) <= _EXACT
-            _refuse(~exact, "a floating-point number has more digits than it can tell")
-        last = text.shape[1] - 1 - np.argmax(replaced[:, ::-1], axis=1)
-        last = np.where(last > ones, last, first)
-        return _Bounds(first, (last == first) & (first == ones) & ~negative, last, None)
-    free = (first == ones) & ~negative
-    digits = count_in_row(digit)
+        return None
+    count = count_in_row(is_digit(text))
     longest = len(str(2 ** (bits - 1)))
-    if not (digits >= longest).any():
-        return _Bounds(first, free, first, None)
-    most = np.full(len(text), 2 ** (bits - 1) - 1, np.uint64) + negative
-    beyond = (digits > longest) | (_number(text, digit) > most)
+    near = count >= longest
+    if not near.any():
+        return None
+    most = np.full(len(text), 2 ** (bits - 1) - 1, np.uint64) + (text[:, 0] == ord("-"))
+    beyond = count > longest
+    at = np.flatnonzero(near)
+    beyond[at] |= _integers(text[at]) > most[at]
     _refuse(beyond, "an integer is larger than those of the column")
-    return _Bounds(first, free, first, most)
+    return _Most(most, near)
 
 
-def _is_within(text: Bytes, digit: Flags, bounds: _Bounds, rows: Rows) -> Flags:
-    at = np.arange(len(text))
-    within: Flags = text[at, bounds.first[rows]] != _ZERO
-    if bounds.last is not bounds.first:
-        within &= text[at, bounds.last[rows]] != _ZERO
+def _is_within(digits: DigitStrings, bounds: _Bounds, rows: Rows | slice) -> Flags:
+    symbols = digits.symbols[rows]
+    within: Flags = symbols[:, 0] != 0
     within |= bounds.free[rows]
+    if bounds.last is not None:
+        last = symbols[np.arange(len(symbols)), bounds.last[rows]] != 0
+        within &= last | bounds.free_last[rows]
     if bounds.most is not None:
-        within &= _number(text, digit) <= bounds.most[rows]
+        near = np.flatnonzero(bounds.most.near[rows])
+        at = near if isinstance(rows, slice) else rows[near]
+        within[near] &= _integers(digits.written(at)) <= bounds.most.integer[at]
     return within
 
 
-def _number(text: Bytes, digit: Flags) -> npt.NDArray[np.uint64]:
-    """The digits of each row, 19 at most, as a number."""
-    value = np.zeros(len(text), np.uint64)
-    for place in range(min(text.shape[1], 20)):
-        flags = digit[:, place]
-        value = np.where(flags, value * np.uint64(10) + (text[:, place] - _ZERO), value)
-    return value
+def _integers(text: Bytes) -> npt.NDArray[np.uint64]:
+    """The integers without their signs, which have 19 digits at most."""
+    negative = text[:, 0] == ord("-")
+    size = count_in_row(is_digit(text))
+    start = np.arange(len(text), dtype=np.int64) * text.shape[1] + negative
+    return numbers(text.reshape(-1) - _ZERO, start, size, 10, int(size.max(initial=0)))
 
 
 def _refuse(rows: Flags, message: str) -> None:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from replicate.rows.column import Column
 from replicate.rows.spans import heads
 from replicate.transformers.base import Draw
+from replicate.transformers.columnar.flagged import first_in_row
 from replicate.transformers.columnar.joined import last_place
 from replicate.transformers.columnar.lots import Bytes
-from replicate.transformers.columnar.windows import overwrite
+from replicate.transformers.columnar.windows import count_in_row, is_digit, overwrite
 from replicate.transformers.draw import LANE, stream
 
 Flags = npt.NDArray[np.bool_]
@@ -48,14 +49,13 @@ class Parts:
 def split(column: Column) -> Parts:
     """Whatever has a scheme and ``://``, or begins with a slash, is taken for a URL."""
     start, end = column.start, column.start + column.length
-    text = heads(column.data, start, column.length, 2 * LANE)
-    rows = np.arange(len(text))
-    colon = np.argmax(text == ord(":"), axis=1)
-    sort = _SCHEME_SORTS.take(text[:, :_SCHEME])
-    wrong = (sort == 0) & (np.arange(_SCHEME) < colon[:, None])
-    full = (colon > 0) & (colon <= _SCHEME) & (sort[:, 0] == _LETTER) & ~wrong.any(axis=1)
-    after = np.minimum(colon, _SCHEME)
-    full &= (text[rows, after + 1] == ord("/")) & (text[rows, after + 2] == ord("/"))
+    text = heads(column.data, start, column.length, _SCHEME)
+    sort = _SCHEME_SORTS.take(text)
+    # The first character that can't be of a scheme has to be the colon behind it.
+    colon = first_in_row(sort == 0)
+    threes = np.ndarray((column.data.size - 2,), "V3", column.data, 0, (1,))
+    full = (sort[:, 0] == _LETTER) & (colon + 3 <= column.length)
+    full &= threes[start + np.minimum(colon, column.length)] == _BEHIND_SCHEME
     slash = text[:, 0] == ord("/")
     authority = start + np.where(full, colon + 3, 2 * (slash & (text[:, 1] == ord("/"))))
     path = _first(column.data, b"/?#", authority, end)
@@ -72,8 +72,10 @@ def _port(data: Bytes, host: Integers, path: Integers) -> Integers:
     colon = last_place(data, ord(":"), host, path)
     size = np.where(colon >= 0, path - colon, 0)
     size[(size < 2) | (size > _PORT)] = 0
+    if not size.any():
+        return path
     text = heads(data, np.where(size > 0, colon, 0), size, LANE)
-    digits = np.count_nonzero(text[:, 1:] - np.uint8(ord("0")) < 10, axis=1)
+    digits = count_in_row(is_digit(text))
     return np.where((size > 0) & (digits == size - 1), path - size, path)
 
 
@@ -98,6 +100,7 @@ def kept_hosts(
 
 _LONGEST_HOST = 255
 _HOST = np.array([bytes([i]).isalnum() or i in b"-._:[]" for i in range(256)])
+_BEHIND_SCHEME = np.void(b"://")
 _LETTER = 1
 _SCHEME_SORTS = np.array(
     [
@@ -119,7 +122,7 @@ def masked_rest(
     The bytes are uint8 (blocks, 16): every row's begin a block, and anything may be behind them.
     """
     blocks = (size + LANE - 1) // LANE
-    chance = _ALPHABET.take(stream(draw, seeds, blocks)).reshape(-1)
+    chance = _ALPHABET.take(_lanes(draw, seeds, blocks)).reshape(-1)
     first = np.cumsum(blocks) - blocks
     at = np.arange(len(chance) // LANE) * LANE + np.repeat(start - first * LANE, blocks)
     windows = np.ndarray((column.data.size - LANE + 1,), "V16", column.data, 0, (1,))
@@ -132,10 +135,7 @@ def masked_rest(
     query = _first(text, b"?", begin, fragment)
     has_query = query < fragment
     query, until = query[has_query], fragment[has_query]
-    edges = np.zeros(len(text) + 1, np.int8)
-    edges[query + 1] = 1
-    edges[until] -= 1
-    in_query = np.cumsum(edges[:-1], dtype=np.int8).view(np.bool_)
+    in_query = _between(query + 1, until, len(text))
     stays = text == ord("/")
     if query.size:
         stays &= ~in_query
@@ -144,6 +144,23 @@ def masked_rest(
     stays[fragment[fragment < end]] = True
     overwrite(chance, text, stays)
     return chance.reshape(-1, LANE), blocks
+
+
+def _lanes(draw: Draw, seeds: Bytes, blocks: Integers) -> Bytes:
+    """What the blocks of each row are made of: uint8 (sum of `blocks`, 16)."""
+    if draw.key is not None:
+        return stream(draw, seeds, blocks)
+    row = np.zeros(int(blocks.sum()), np.int64)
+    return draw(Column(seeds.reshape(-1), row, row, row != 0))
+
+
+def _between(start: Integers, end: Integers, size: int) -> Flags:
+    """Which of so many bytes are in one of the spans, which ascend: bool (size,)."""
+    edges = np.zeros(2 * len(start) + 2, np.int64)
+    edges[1:-1:2], edges[2:-1:2], edges[-1] = start, end, size
+    flags = np.zeros(len(edges) - 1, np.bool_)
+    flags[1::2] = True
+    return np.repeat(flags, np.diff(edges))
 
 
 def _names(text: Bytes, in_query: Flags, edges: Integers) -> Flags:
@@ -161,8 +178,10 @@ def _names(text: Bytes, in_query: Flags, edges: Integers) -> Flags:
     at = np.flatnonzero(ends)
     is_equals = equals[at]
     is_first = is_equals & ~np.concatenate(([False], is_equals[:-1]))
-    name = np.repeat(is_first, np.diff(at, prepend=-1))
-    found: Flags = (name & in_query & (text < 0x80)) | divides
+    begin = np.concatenate(([0], at[:-1] + 1))
+    found = _between(begin[is_first], at[is_first] + 1, len(text))
+    found &= text < 0x80
+    found |= divides
     return found
 
 

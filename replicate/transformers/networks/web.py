@@ -170,12 +170,13 @@ def _behind(
     heading[np.arange(slot * LANE) >= (slot * LANE - length)[:, None]] = parts[there]
     check_size((len(rest) + slot * len(length)) * LANE)
     data = np.empty((len(rest) + slot * len(length), LANE), np.uint8)
-    is_heading = np.ones(len(data), np.bool_)
     end = np.cumsum(blocks + slot)
     before = np.arange(1, len(blocks) + 1) * slot  # blocks of headings, up to each row's own
-    is_heading[np.arange(len(rest)) + np.repeat(before, blocks)] = False
-    data[is_heading] = heading.reshape(-1, LANE)
-    data[~is_heading] = rest
+    lanes = data.view(f"V{LANE}").ravel()
+    lanes[np.arange(len(rest)) + np.repeat(before, blocks)] = rest.view(f"V{LANE}").ravel()
+    first = end - blocks - slot
+    for i, lane in enumerate(heading.view(f"V{LANE}").T):
+        lanes[first + i] = lane
     start = (end - blocks) * LANE - length
     return spaced(data.reshape(-1), start, length + size)
 
