@@ -33,7 +33,7 @@ class Texts:
     @classmethod
     def of(cls, column: Column) -> Texts:
         """A copy of the values."""
-        raw = _laid(column).tobytes()
+        raw = laid(column).tobytes()
         bounds = np.concatenate(([0], np.cumsum(column.length, dtype=np.int64)))
         return cls(np.frombuffer(raw + bytes(SLACK), np.uint8), bounds, raw)
 
@@ -68,8 +68,8 @@ class Texts:
         return from_offsets(bounds.astype(np.int32), contents(joined)[1])
 
 
-def _laid(column: Column) -> Bytes:
-    """The values end to end."""
+def laid(column: Column) -> Bytes:
+    """The values of a column end to end, without slack."""
     start, end = column.start, column.start + column.length
     if column.data.size > LIMIT or not (end[:-1] <= start[1:]).all():
         return gather(column.data, start, column.length)

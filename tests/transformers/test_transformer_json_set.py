@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
+from replicate.rows import json_outlines
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target
+from replicate.transformers.texts.json_set import JsonSet
 from tests.support.masking import TEXTS, apply, one
 
 DOCUMENTS = st.recursive(
@@ -147,6 +150,76 @@ def test_any_value_is_written_anew_or_refused(value: bytes, kind: Kind) -> None:
     else:
         [new] = apply("json-set", [value], kind, built_for=Kind.TEXT, remove=["zzzz"])
         assert json.loads(new or b"", parse_float=str) == expected
+
+
+# Documents of a block that have their keys in common are edited together: others one by one.
+
+SCALARS = [
+    *["null", "true", "false", "0", "-0", "12", "-1.50", "1e-07", "1E+05", '""', '"x y"', '"é😀"'],
+    *['"\\u00e9\\/\\n"', '"\\ud800"', '"\\ud83d\\ude00"', '"a\\"b"', '"\\\\"', '"}, {[:"'],
+]
+KEYS = ["a", "b", "c", "a b", "é", "", '\\"', "\\u0061", "\\ud800", "d.e"]
+OUTLINES = st.recursive(
+    st.just("%s"),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda parts: f"[{', '.join(parts)}]")
+        | st.lists(st.tuples(st.sampled_from(KEYS), inner), max_size=4).map(
+            lambda members: "{ " + ",".join(f'"{key}": {part}' for key, part in members) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+EDITS = st.sampled_from(
+    [
+        *[{"remove": [path]} for path in ("a", "**.b", "[*]", "a[0]", "*.a", "a.b", "**[1]", "é")],
+        *[{"set": {path: "ü"}} for path in ("a", "b.c", "**.a", "*", "[0]", "a.*", '["a b"]')],
+        {"remove": ["a.b", "c"], "set": {"a.b": {"k": [1.5, None]}, "a.b.k": "\\", "x.y": 1e30}},
+    ]
+)
+
+
+def edited(documents: list[bytes], fewest: int, target: Target, **options: Any) -> Any:
+    """What becomes of them if so many are edited together, or the row and text of the error."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_outlines, "_FEWEST", fewest)
+        try:
+            return apply("json-set", documents, target=target, **options)
+        except TransformError as error:
+            return error.row, error.message
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(OUTLINES, min_size=1, max_size=3), st.randoms(use_true_random=False), EDITS,
+    st.sampled_from([None, None, "01", "tru", '"\\x"', '"\n"', "1 2", "NaN"]),
+    st.sampled_from([None, 40]),
+)  # fmt: skip
+def test_together_documents_become_what_each_becomes_alone(
+    outlines: list[str], rng: random.Random, options: dict[str, Any], damage: str | None,
+    longest: int | None,
+) -> None:  # fmt: skip
+    texts = [rng.choice(outlines) for _ in range(30)]
+    texts = [text % tuple(rng.choices(SCALARS, k=text.count("%s"))) for text in texts]
+    if damage is not None:
+        texts[20] = texts[20].replace("null", damage)
+    documents = [text.encode() for text in texts]
+    target = Target(Kind.JSON, max_chars=longest)
+    alone = edited(documents, 10**9, target, **options)
+    assert edited(documents, 1, target, **options) == alone
+
+
+def test_documents_of_the_same_keys_are_not_edited_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    documents = [
+        json.dumps({"id": i, "a": {"b": f"x{i}é", "c": i / 4}, "d": [None, i % 2 == 0, -i]})
+        for i in range(100)
+    ]
+    monkeypatch.delattr(JsonSet, "_edited")
+    new = apply("json-set", [text.encode() for text in documents], remove=["a.b", "d[1]"])
+    assert [json.loads(text or b"") for text in new] == [
+        {"id": i, "a": {"c": i / 4}, "d": [None, -i]} for i in range(100)
+    ]
 
 
 def test_a_deep_document_is_edited() -> None:

@@ -10,21 +10,27 @@ from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
 from replicate.errors import TransformError, UsageError
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, Column, Kind, Replacement
+from replicate.rows.json_outlines import SCALAR, outlined
 from replicate.rows.json_paths import Step, Wild, parse_path
 from replicate.transformers import base
 from replicate.transformers.base import Draw, Effects, Example, Target, Uniqueness
 from replicate.transformers.rule import TEXTUAL, Rule
+from replicate.transformers.texts.json_layouts import Layout, written
 from replicate.transformers.wrapping.fitting import check_length
 
 _KINDS = TEXTUAL | {Kind.JSON}
 _CONTAINERS = (dict, list)
+_MANY = 3  # documents; for fewer of one outline a layout takes longer than it saves
 
 Steps = tuple[Step, ...]
+Rows = npt.NDArray[np.int64]
 
 
 class JsonSetOptions(base.Options):
@@ -66,8 +72,8 @@ class JsonSet(Rule):
     refused, and one that becomes too long for its column.
 
     To mask what a document holds with other transformers, give them paths of their own instead.
-    This one takes documents one by one rather than all rows at once: some 50,000 a second, where
-    they are small.
+    Documents of a block of rows that have the same keys in the same order are edited all at once,
+    about a million a second; those that are like no others one by one, some 50,000 a second.
     """
 
     name = "json-set"
@@ -98,7 +104,63 @@ class JsonSet(Rule):
         return Effects(Uniqueness.MAY_COLLIDE, _KINDS)
 
     def transform(self, column: Column) -> Replacement:
-        rows = np.flatnonzero(column.length)
+        index = np.full(len(column), KEEP, np.int32)
+        together, pool = self._together(column)
+        index[together] = np.arange(len(together))
+        rows = np.flatnonzero((column.length > 0) & (index == KEEP))
+        if rows.size:
+            index[rows] = np.arange(len(pool), len(pool) + len(rows))
+            pool = pa.concat_arrays([pool, self._one_by_one(column, rows)])
+        replacement = Replacement(pool, index)
+        if self.target.max_chars is not None:
+            check_length(replacement, self.target.max_chars)
+        return replacement
+
+    def _together(self, column: Column) -> tuple[Rows, pa.BinaryArray]:
+        """What becomes of the documents whose outlines others have, too, and their rows."""
+        documents = outlined(column)
+        if documents is None:
+            return np.zeros(0, np.int64), strings([])
+        clear = np.ones(len(documents.row), np.bool_)
+        escaped = documents.escaped
+        begin, end = documents.begin[escaped].tolist(), documents.end[escaped].tolist()
+        raw, changed = documents.data.tobytes() if begin else b"", {}
+        for scalar, *span in zip(escaped.tolist(), begin, end, strict=True):
+            try:
+                changed[scalar] = _rewritten(raw[slice(*span)])
+            except ValueError:
+                clear[np.searchsorted(documents.first, scalar, side="right") - 1] = False
+        many = np.bincount(documents.outline, minlength=len(documents.outlines)) >= _MANY
+        layouts = {}
+        for outline in np.flatnonzero(many).tolist():
+            layout = self._layout(documents.outlines[outline].as_py())
+            if layout is None:
+                many[outline] = False
+            else:
+                layouts[outline] = layout
+        which = np.flatnonzero(clear & many[documents.outline])
+        return documents.row[which], written(documents, which, layouts, changed)
+
+    def _layout(self, outline: bytes) -> Layout | None:
+        """What becomes of documents of one outline, or None if it isn't JSON, or is too deep."""
+        start, *others = outline.split(SCALAR)
+        # Spaces keep two that stand side by side, as they never do in JSON, from becoming one.
+        numbered = b"".join(b" %d %b" % each for each in enumerate(others))
+        try:
+            document = _read_scalars((start + numbered).decode())
+            self._edit(document)
+            parts = list(_written(document))
+        except (ValueError, RecursionError):
+            return None
+        layout: list[bytes | int] = []
+        behind = 0
+        for at, part in enumerate(parts):
+            if isinstance(part, _Scalar):
+                layout += "".join(parts[behind:at]).encode(), int(part)
+                behind = at + 1
+        return [*layout, "".join(parts[behind:]).encode()]
+
+    def _one_by_one(self, column: Column, rows: Rows) -> pa.BinaryArray:
         made = []
         for row, value in zip(rows.tolist(), column.take(rows).values(), strict=True):
             try:
@@ -110,25 +172,23 @@ class JsonSet(Rule):
                     "other",
                     row=row,
                 ) from None
-        index = np.full(len(column), KEEP, np.int32)
-        index[rows] = np.arange(len(rows))
-        replacement = Replacement(strings(made), index)
-        if self.target.max_chars is not None:
-            check_length(replacement, self.target.max_chars)
-        return replacement
+        return strings(made)
 
     def _edited(self, text: str) -> bytes:
         plain = _UNUSUAL.search(text) is None
         document = _read(text, plain=plain)
-        _remove(document, self._removed)
-        for steps, value in self._given:
-            _put(document, steps, value)
+        self._edit(document)
         if plain:
             try:
                 return _write_plain(document).encode()
             except UnicodeEncodeError:
                 pass  # half of a surrogate pair, which only an escape can stand for
         return "".join(_written(document)).encode()
+
+    def _edit(self, document: Any) -> None:  # noqa: ANN401 - any JSON there is
+        _remove(document, self._removed)
+        for steps, value in self._given:
+            _put(document, steps, value)
 
 
 def _steps(text: str) -> Steps:
@@ -227,6 +287,12 @@ class _Number(str):
     __slots__ = ()
 
 
+class _Scalar(_Number):
+    """Which one of a document's scalars belongs there."""
+
+    __slots__ = ()
+
+
 def _refuse(word: str) -> NoReturn:
     raise ValueError(word)  # NaN and Infinity, which Python takes and JSON doesn't have
 
@@ -234,10 +300,12 @@ def _refuse(word: str) -> NoReturn:
 # Numbers that don't come out of Python as they went in, and what merely looks like them.
 _UNUSUAL = re.compile(r"[0-9][.eE]|-0|[0-9]{4000}")
 
-_read_plain = json.JSONDecoder(parse_constant=_refuse).decode
+_decoder = json.JSONDecoder(parse_constant=_refuse)
+_read_plain = _decoder.decode
 _read_numbers = json.JSONDecoder(
     parse_constant=_refuse, parse_int=_Number, parse_float=_Number
 ).decode
+_read_scalars = json.JSONDecoder(parse_constant=_refuse, parse_int=_Scalar).decode
 _write_plain = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -273,6 +341,12 @@ def _written(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON there is
         yield "]" if value else "[]"
     else:
         yield _write_plain(value)
+
+
+def _rewritten(string: bytes) -> bytes:
+    """A string of JSON with no more escapes than it needs."""
+    text, _ = _decoder.raw_decode(string.decode())
+    return _quoted(text).encode()
 
 
 def _quoted(text: str) -> str:
