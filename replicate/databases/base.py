@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from replicate.rows.column import Kind
+from replicate.rows.comparing import Equality, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,9 @@ class ColumnInfo:
     number, `labels` the only values that there are (of an enum, or a check constraint that lists
     them). Of an array, `element` is the kind of its elements, and all the rest is about these.
     `comment` is what somebody wrote about the column in the database itself.
+
+    `equality` says which of its values are equal to the database, `reading` what else a condition
+    has to know of them.
     """
 
     name: str
@@ -46,6 +50,8 @@ class ColumnInfo:
     labels: tuple[str, ...] = ()
     element: Kind | None = None
     comment: str = ""
+    equality: Equality = Equality.BYTES
+    reading: Reading | None = None
 
 
 def narrowed(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -57,13 +63,15 @@ def narrowed(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...
 class ForeignKey:
     """`columns` of the table that holds it refer to `ref_columns` of the table `ref_table`.
 
-    That one is in `ref_schema`, or in the same schema where this is None.
+    That one is in `ref_schema`, or in the same schema where this is None. `full`: of a row's
+    columns either all are NULL, or none is.
     """
 
     columns: tuple[str, ...]
     ref_table: str
     ref_columns: tuple[str, ...]
     ref_schema: str | None = None
+    full: bool = False
 
     def pairs(self, parent: Table) -> Iterator[tuple[str, str]]:
         """Each column with the one of `parent` that it refers to."""
@@ -79,8 +87,12 @@ class Table:
     expressions or generated columns in it is listed for the columns that they are computed from.
     These columns alone are in `derived_unique`, key by key: their values can be distinct, and what
     is computed from them not. `nulls_not_distinct` lists those of the keys that take NULL but once.
-    `behind_foreign_keys` names the columns that a generated column is computed from which is at
-    either end of a foreign key: masked, they would break it.
+    `lossy_unique` lists those of `derived_unique` whose expressions may be the same however much
+    the values differ, such as the first three letters. `loose_unique` has the columns that unique
+    keys compare otherwise than byte for byte, key by key. `unique_where` are the columns that the
+    condition of a unique index asks for, and `unique_where_null` those of which it asks no more
+    than whether they are NULL. `behind_foreign_keys` names the columns that a generated column is
+    computed from which is at either end of a foreign key: masked, they would break it.
 
     `rows` and `bytes` are estimates where the engine has them. `maskable` is False where rows can't
     be changed one by one (an index kept as a table, say), with the reason in `note`. `part_of`
@@ -107,6 +119,10 @@ class Table:
     derived_unique: tuple[tuple[str, ...], ...] = ()
     nulls_not_distinct: tuple[tuple[str, ...], ...] = ()
     behind_foreign_keys: tuple[str, ...] = ()
+    lossy_unique: tuple[tuple[str, ...], ...] = ()
+    loose_unique: tuple[tuple[str, ...], ...] = ()
+    unique_where: tuple[str, ...] = ()
+    unique_where_null: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:

@@ -19,6 +19,7 @@ from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 from replicate.jobs.restore import RestoreOptions, restore_dump
 from replicate.rows.column import Kind
+from replicate.rows.comparing import Reading
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.values import Field
 from replicate.transformers.base import Target
@@ -56,6 +57,7 @@ NAMES = tuple(DECLARED)
 TYPES = {name: declared.split(" COLLATE")[0] for name, declared in DECLARED.items()}
 TYPES["xn"] = ""
 KINDS = {name: kind_of(declared) for name, declared in TYPES.items()}
+READINGS = {"b": Reading.DIGITS}
 
 WORDS = (
     "", " ", "a", "A", "b", "B", "ab", "aB", "AB", "abc", "a b", "a-b", "a_b", "a.c", "a:z", "az",
@@ -87,7 +89,7 @@ USUAL: dict[Kind, Sequence[Value]] = {
     Kind.INTEGER: INTEGERS,
     Kind.NUMERIC: (*REALS, *INTEGERS),
     Kind.REAL: (*REALS, *INTEGERS),
-    Kind.BOOLEAN: (0, 1, 2, "true", "false"),
+    Kind.BOOLEAN: (0, 1, 2, "true", "false", "t", "f"),
     Kind.DATE: MOMENTS,
     Kind.TIMESTAMP: MOMENTS,
     Kind.TIME: MOMENTS,
@@ -165,7 +167,6 @@ CONDITIONS = simple() | st.recursive(
 
 
 def cells(name: str) -> st.SearchStrategy[Value]:
-    # To SQLite the texts t and f are no truths. In a column of truths they are PostgreSQL's here.
     usual: Sequence[Value] = USUAL[KINDS[name]]
     return st.sampled_from(usual) | st.sampled_from(ANYTHING)
 
@@ -193,7 +194,7 @@ def sides(condition: str, rows: Sequence[Row]) -> tuple[list[bool], list[bool]]:
     text = encode_rows(list(zip(*stored, strict=True)), affinities)
     fixed = build("fixed", {"value": "masked"}, target=Target(Kind.TEXT), draw=KEYED)
     reads = {name: Field(i, KINDS[name]) for i, name in enumerate(NAMES, 1)}
-    mask = Mask(0, Kind.TEXT, When(fixed, condition, KINDS), "z.v", reads)
+    mask = Mask(0, Kind.TEXT, When(fixed, condition, KINDS, READINGS), "z.v", reads)
     masked = Masker(len(NAMES) + 1, [mask]).mask(text)
     return [line.startswith(b"secret\t") for line in masked.splitlines()], false
 
@@ -224,6 +225,7 @@ def test_ordinary_values_stay_where_the_condition_is_false() -> None:
     "condition",
     [
         "c <> 'US'", "n <> 5", "x <> 5", "x = '5'", "t = 'us'", "s = '7'", "s = '007'", "not b",
+        "b", "b = false", "not (b = true)", "b <> 't'",
         "c like 'u%'", "c is null", "n < 5 or t <> 'US'", "not (x = 5 and s <> '7.5')",
     ],
 )  # fmt: skip
@@ -239,7 +241,9 @@ def test_a_dump_leaves_only_what_its_source_calls_false(tmp_path: Path, conditio
                 (1, 'secret 1', x'5553', x'35', '5', 'us', '007', 1),
                 (2, 'secret 2', 'US', 5, 5, 'US', 7, 'true'),
                 (3, 'secret 3', null, null, null, null, null, null),
-                (4, 'secret 4', 'DE', 6, 'six', 'de', 'seven', 0);
+                (4, 'secret 4', 'DE', 6, 'six', 'de', 'seven', 0),
+                (5, 'secret 5', 'FR', 8, 'ten', 'fr', 'eight', 't'),
+                (6, 'secret 6', 'FR', 8, 'ten', 'fr', 'eight', 'f');
             """
         )
         false = database.execute(f"select id from a where ({condition}) = 0").fetchall()

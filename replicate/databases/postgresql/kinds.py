@@ -82,6 +82,16 @@ class Types:
             return Traits(kind, precision=precision, scale=(scale ^ 1024) - 1024)
         return Traits(kind, bits=_BITS.get(base))
 
+    def is_citext(self, oid: int) -> bool:
+        """Whether it is citext, a domain over it, or an array of such."""
+        base = self._chain(oid)[-1]
+        element = self.elements.get(base)
+        return base in self.citext or (element is not None and self.is_citext(element))
+
+    def is_single(self, oid: int) -> bool:
+        """Whether it holds floating-point numbers of 32 bits."""
+        return self._chain(oid)[-1] == _FLOAT4
+
     def refuses_null(self, oid: int) -> bool:
         """Whether it is a domain that takes no NULL, or is over one."""
         return any(self.domains[each].not_null for each in self._chain(oid)[:-1])
@@ -95,6 +105,7 @@ class Types:
 
 _LIMITED = (1042, 1043)
 _NUMERIC = 1700
+_FLOAT4 = 700
 _BITS = {20: 64, 21: 16, 23: 32}
 
 # Oids of pg_type.dat, which are the same in all versions. What is not here is meant not to be:

@@ -15,8 +15,11 @@ from typing import Any, NamedTuple
 from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, narrowed
 from replicate.databases.postgresql import object_rows
 from replicate.databases.postgresql.connection import Connection, errors_of
-from replicate.databases.postgresql.expressions import listed, mentioned
+from replicate.databases.postgresql.equalities import Equalities
+from replicate.databases.postgresql.expressions import listed
 from replicate.databases.postgresql.kinds import Domain, Types
+from replicate.databases.postgresql.unique_keys import TableColumn, UniqueKeys, conditions
+from replicate.rows.comparing import Reading
 
 _TABLES = """
 FROM pg_class c
@@ -60,7 +63,10 @@ SELECT a.attrelid, a.attnum, a.attname, a.atttypid, format_type(a.atttypid, a.at
             AND d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid
             AND d.refobjsubid NOT IN (0, a.attnum)
         ORDER BY 1
-    ) END, a.attlen, a.atttypmod
+    ) END, CASE WHEN a.attgenerated <> '' THEN (
+        SELECT pg_get_expr(e.adbin, e.adrelid) FROM pg_attrdef e
+        WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum
+    ) END, a.attcollation, a.attlen, a.atttypmod
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f')
 ORDER BY a.attrelid, a.attnum
@@ -82,27 +88,9 @@ WHERE contype = 'c' AND coalesce(to_jsonb(c) ->> 'conenforced', 'true') = 'true'
     AND (contypid <> 0 OR array_length(conkey, 1) = 1)
 ORDER BY c.oid
 """
-_UNIQUE = """
-FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND i.indrelid >= 16384
-"""
-_KEYS = f"""
-SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey::text, i.indnkeyatts,
-    coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true' {_UNIQUE}
-ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
-"""
-# An index depends on the columns in its expressions, but also on those in its condition.
-_EXPRESSIONS = f"""
-SELECT i.indexrelid, coalesce(d.refobjsubid, 0), i.text FROM (
-    SELECT i.indexrelid, i.indrelid, pg_get_expr(i.indexprs, i.indrelid) AS text
-    {_UNIQUE} AND i.indexprs IS NOT NULL
-) i
-LEFT JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
-    AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-    AND d.refobjsubid > 0
-"""  # noqa: S608 - made of constants
 # A key that refers to a partitioned table has a shadow for each of its partitions.
 _FOREIGN_KEYS = """
-SELECT f.conrelid, f.confrelid, f.conkey, f.confkey FROM pg_constraint f
+SELECT f.conrelid, f.confrelid, f.conkey, f.confkey, f.confmatchtype = 'f' FROM pg_constraint f
 LEFT JOIN pg_constraint p ON p.oid = f.conparentid
 WHERE f.contype = 'f' AND p.conrelid IS DISTINCT FROM f.conrelid
 ORDER BY f.conrelid, f.conname COLLATE "C", f.oid
@@ -182,34 +170,30 @@ class _Row(NamedTuple):
     is_heap: bool | None
 
 
-class _Key(NamedTuple):
-    """A unique key: its columns, those in its expressions included; what these count for, and what
-    its expressions do, generated columns being what they are computed from.
-    """
-
-    primary: bool
-    nulls_equal: bool
-    columns: tuple[str, ...]
-    counted: tuple[str, ...]
-    derived: tuple[str, ...]
-
-
 class _Reader:
     """The rows of the catalogs, by the oids of the tables that they are about."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._block = int(connection.execute("SHOW block_size").fetchall()[0][0])
-        self._role = connection.execute("SELECT current_user").fetchall()[0][0]
+        self._block: int
+        self._role: str
+        [(self._block, self._role)] = connection.execute(
+            "SELECT current_setting('block_size')::int, current_user"
+        ).fetchall()
         self._rows = {row[0]: _Row(*row) for row in connection.execute(_RELATIONS.encode())}
         self._columns = self._grouped(_COLUMNS)
         self._names = {
             (oid, column[1]): column[2] for oid, rows in self._columns.items() for column in rows
         }
-        every = (column for columns in self._columns.values() for column in columns)
-        self._computed = {(c[0], c[1]): tuple(c[8]) for c in every if c[8] is not None}
-        self._keys = self._grouped(_KEYS, by=1)
-        self._expressions = self._grouped(_EXPRESSIONS)
+        columns = {
+            oid: {
+                row[1]: TableColumn(
+                    row[2], row[3], None if row[8] is None else tuple(row[8]), row[9] or ""
+                )
+                for row in rows
+            }
+            for oid, rows in self._columns.items()
+        }
         self._foreign_keys = self._grouped(_FOREIGN_KEYS)
         self._ends = {
             (row[side], self._names.get((row[side], number)))
@@ -236,6 +220,8 @@ class _Reader:
             {oid: tuple(label for _, label in rows) for oid, rows in self._grouped(_ENUMS).items()},
             dict(connection.execute(_ELEMENTS.encode()).fetchall()),
         )
+        self._equalities = Equalities(connection, self._types)
+        self._keys = UniqueKeys(connection, columns, self._equalities.of)
 
     def _grouped(self, query: str, *, by: int = 0) -> defaultdict[int, list[tuple[Any, ...]]]:
         groups: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
@@ -249,7 +235,8 @@ class _Reader:
     def _relation(self, row: _Row) -> Relation:
         pages = (row.heap or 0) // self._block
         ancestors = self._ancestors(row.oid)
-        keys = [self._key(key) for key in self._keys[row.oid]]
+        keys = self._keys.of(row.oid)
+        where, where_null = conditions(keys, [column[2] for column in self._columns[row.oid]])
         table = Table(
             row.schema,
             row.name,
@@ -266,6 +253,10 @@ class _Reader:
             derived_unique=_different(key.derived for key in keys),
             nulls_not_distinct=_different(key.counted for key in keys if key.nulls_equal),
             behind_foreign_keys=self._behind_keys(row.oid, ancestors),
+            lossy_unique=_different(key.lossy for key in keys),
+            loose_unique=_different(key.loose for key in keys),
+            unique_where=where,
+            unique_where_null=where_null,
         )
         barrier, hint = self._barrier(row)
         cuttable = row.is_heap and not row.condition
@@ -307,7 +298,8 @@ class _Reader:
         }
         infos = []
         for row in self._columns[oid]:
-            _, number, name, type_oid, declared, not_null, generated, comment, *_, modifier = row
+            _, number, name, type_oid, declared, not_null, generated, comment, *_ = row
+            collation, _, modifier = row[-3:]
             traits = self._types.traits(type_oid, modifier)
             # A list of whole arrays says nothing of their elements.
             listed_here = () if traits.element else self._lists.get((oid, number), ())
@@ -326,47 +318,22 @@ class _Reader:
                     labels=narrowed(listed_here, traits.labels),
                     element=traits.element,
                     comment=comment,
+                    equality=self._equalities.of(type_oid, collation),
+                    reading=Reading.SINGLE if self._types.is_single(type_oid) else None,
                 )
             )
         return tuple(infos)
 
-    def _key(self, row: tuple[Any, ...]) -> _Key:
-        index, oid, primary, numbers, count, nulls_equal = row
-        # The parts of the index, 0 for an expression; those behind the first are only stored in it.
-        own = [n for n in map(int, numbers.split()[:count]) if n > 0]
-        inside = [n for n in self._in_expressions(oid, index) if n not in own]
-        generated = [n for n in own if (oid, n) in self._computed]
-        return _Key(
-            primary,
-            nulls_equal,
-            tuple(self._names[oid, n] for n in dict.fromkeys((*own, *inside))),
-            self._behind(oid, (*own, *inside)),
-            self._behind(oid, (*inside, *generated)),
-        )
-
-    def _in_expressions(self, oid: int, index: int) -> list[int]:
-        found: set[int] = set()
-        for _, number, text in self._expressions.get(index, ()):
-            depends = [number] if number else [column[1] for column in self._columns[oid]]
-            names = mentioned(text, [self._names[oid, n] for n in depends])
-            found.update(n for n in depends if self._names[oid, n] in names)
-        return sorted(found)
-
-    def _behind(self, oid: int, numbers: Iterable[int]) -> tuple[str, ...]:
-        """The columns, generated ones as what they are computed from."""
-        found = (self._computed.get((oid, number), (number,)) for number in numbers)
-        return tuple(dict.fromkeys(self._names[oid, n] for each in found for n in each))
-
     def _behind_keys(self, oid: int, ancestors: Iterable[int]) -> tuple[str, ...]:
         """Those behind generated columns that are an end of a foreign key, if of a table above."""
         around = (oid, *ancestors)
-        numbers = (column[1] for column in self._columns[oid] if (oid, column[1]) in self._computed)
-        return self._behind(
+        numbers = (column[1] for column in self._columns[oid] if column[8] is not None)
+        return self._keys.behind(
             oid, (n for n in numbers if any((o, self._names[oid, n]) in self._ends for o in around))
         )
 
     def _foreign_key(
-        self, oid: int, parent: int, columns: Iterable[int], referred: Iterable[int]
+        self, oid: int, parent: int, columns: Iterable[int], referred: Iterable[int], full: bool
     ) -> ForeignKey:
         # What an extension keeps for itself may be referred to as well, and is not among ours.
         row = self._rows.get(parent)
@@ -376,6 +343,7 @@ class _Reader:
             name,
             tuple(self._names[parent, n] for n in referred),
             None if schema == self._rows[oid].schema else schema,
+            full,
         )
 
     def _name_of(self, oid: int) -> tuple[str, str]:

@@ -6,6 +6,7 @@ Nothing here understands SQL as a whole: what isn't one of a few simple forms sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from replicate.databases.base import narrowed
 from replicate.databases.sqlite.sql import Token, tokens
@@ -45,6 +46,31 @@ def computed_from(sql: str, columns: Sequence[str]) -> dict[str, tuple[str, ...]
                 mentioned = (spelt.get(token.name.lower()) for token in body if is_name(token))
                 direct[name] = {each for each in mentioned if each is not None}
     return {name: _expanded(name, direct, columns) for name in direct}
+
+
+def formulas(sql: str, columns: Iterable[str]) -> dict[str, list[Token]]:
+    """By generated column, the tokens of its expression."""
+    spelt = _by_lower_case(columns)
+    return {
+        spelt[definition[0].name.lower()]: body
+        for definition in definitions(sql)
+        for body in _behind("AS", definition)
+        if definition[0].name.lower() in spelt
+    }
+
+
+def collations(sql: str, columns: Iterable[str]) -> dict[str, str]:
+    """By column, the name of its collation in capitals, where it declares one."""
+    spelt = _by_lower_case(columns)
+    found: dict[str, str] = {}
+    for definition in definitions(sql):
+        depth = 0
+        for token, after in pairwise(definition):
+            depth += _DEPTH.get(token.text, 0)
+            name = spelt.get(definition[0].name.lower())
+            if not depth and token.keyword == "COLLATE" and name is not None:
+                found[name] = after.name.upper()
+    return found
 
 
 def _expanded(

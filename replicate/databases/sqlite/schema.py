@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from replicate.databases.base import ColumnInfo, ForeignKey
-from replicate.databases.sqlite.declarations import computed_from, is_name, listed_values
+from replicate.databases.sqlite.declarations import listed_values
 from replicate.databases.sqlite.sql import (
     Token,
     VirtualDeclaration,
@@ -17,9 +17,11 @@ from replicate.databases.sqlite.sql import (
     tokens,
     virtual_declaration,
 )
+from replicate.databases.sqlite.unique_keys import UniqueKeys
 from replicate.databases.sqlite.values import Affinity, affinity_of
 from replicate.errors import DatabaseError
 from replicate.rows.column import Kind
+from replicate.rows.comparing import Equality, Reading
 
 SCHEMA = "main"
 """The name of a database file's only schema."""
@@ -35,6 +37,7 @@ SHADOWS = {
 """By module, the ends of the names of the tables in which a virtual table keeps its data."""
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_NUMERIC = (Kind.BOOLEAN, Kind.INTEGER, Kind.REAL, Kind.NUMERIC)
 _GENERATED = (2, 3)  # table_xinfo.hidden: virtual, stored
 
 
@@ -252,6 +255,8 @@ class TableReader:
                 nullable=not c[3] and c[1] not in never_null,
                 generated=c[6] in _GENERATED,
                 labels=self._labels(c[1], kind_of(c[2])),
+                equality=self._equality(c[1], kind_of(c[2])),
+                reading=Reading.DIGITS if kind_of(c[2]) is Kind.BOOLEAN else None,
             )
             for c in self._columns
         ]
@@ -272,58 +277,20 @@ class TableReader:
         return () if kind is Kind.BOOLEAN and {"0", "1"} <= {*labels} else labels
 
     @cached_property
-    def _computed(self) -> dict[str, tuple[str, ...]]:
-        """What each generated column is computed from."""
-        if all(column[6] not in _GENERATED for column in self._columns):
-            return {}
-        return computed_from(self._sql, [column[1] for column in self._columns])
-
-    @cached_property
-    def unique(self) -> tuple[tuple[str, ...], ...]:
-        """The columns of every unique key, partial ones and those on expressions included."""
-        keys: list[tuple[str, ...]] = []
-        if self._rowid_column is not None:
-            keys.append((self._rowid_column,))
-        for plain, inside in self._unique_keys:
-            keys += [(*plain, *inside), self._behind((*plain, *inside))]
-        return tuple(dict.fromkeys(key for key in keys if key))
-
-    @cached_property
-    def derived_unique(self) -> tuple[tuple[str, ...], ...]:
-        """What the expressions and generated columns of unique keys are computed from."""
-        keys = [
-            self._behind((*inside, *(name for name in plain if name in self._computed)))
-            for plain, inside in self._unique_keys
-        ]
-        return tuple(dict.fromkeys(key for key in keys if key))
-
-    @cached_property
-    def _unique_keys(self) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-        """Of every unique index, the columns that are in it, and those in its expressions."""
-        return [self._index_columns(index[1]) for index in self._indexes if index[2]]
-
-    def _index_columns(self, index: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        parts = [part[2] for part in self._pragma("index_info", index)]
-        plain = tuple(name for name in parts if name is not None)
-        if None not in parts:
-            return plain, ()
-        # An expression. Which columns it is of, only its text can tell.
-        [sql] = self._connection.execute(
-            "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?", (index,)
-        ).fetchone()
-        mentioned = {token.name.lower() for token in _in_parentheses(sql) if is_name(token)}
+    def unique_keys(self) -> UniqueKeys:
         names = [column[1] for column in self._columns]
-        return plain, tuple(n for n in names if n.lower() in mentioned and n not in parts)
+        return UniqueKeys(self._connection, self._sql, names, self._indexes, self._rowid_column)
 
-    def _behind(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The columns, generated ones as what they are computed from."""
-        found = (self._computed.get(name, (name,)) for name in names)
-        return tuple(dict.fromkeys(name for each in found for name in each))
+    def _equality(self, column: str, kind: Kind) -> Equality:
+        found = self.unique_keys.equalities[column]
+        # A text in a column of numbers can't be told from these.
+        usual = kind not in _NUMERIC
+        return found if usual or found is Equality.BYTES else Equality.UNKNOWN
 
     @cached_property
     def behind_foreign_keys(self) -> tuple[str, ...]:
         """What the generated columns at the ends of foreign keys are computed from."""
-        if not self._computed:
+        if not self.unique_keys.computed:
             return ()
         referred = self._connection.execute(
             """SELECT k."to" FROM main.sqlite_schema s, pragma_foreign_key_list(s.name) k
@@ -332,7 +299,8 @@ class TableReader:
         )
         ends = {name.lower() for key in self.foreign_keys for name in key.columns}
         ends.update(name.lower() for (name,) in referred if name is not None)
-        return self._behind(name for name in self._computed if name.lower() in ends)
+        computed = self.unique_keys.computed
+        return self.unique_keys.behind(name for name in computed if name.lower() in ends)
 
     @cached_property
     def foreign_keys(self) -> tuple[ForeignKey, ...]:
@@ -350,17 +318,6 @@ class TableReader:
         if not referred:  # the parent's primary key is meant
             referred = tuple(c[1] for c in parents if c[5])
         return ForeignKey(tuple(row[3] for row in rows), parent, referred)
-
-
-def _in_parentheses(sql: str) -> Iterator[Token]:
-    """The tokens of the first list in parentheses, at any depth."""
-    depth = 0
-    for token in tokens(sql):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
-        if depth:
-            yield token
-        elif token.text == ")":
-            return
 
 
 def kind_of(declared: str) -> Kind:

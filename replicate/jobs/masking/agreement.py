@@ -3,7 +3,8 @@
 A foreign key's column gets the transformer of the column that it refers to, unless the config gives
 it one of its own, which has to be the same. Columns that share replacements share what decides over
 their form: that values have to stay distinct, where one of them is unique, and, for those that a
-key or a `link` binds, the narrowest length.
+key or a `link` binds, the narrowest length. What a key takes for equal, regardless of case say, is
+decided by the column that it refers to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from replicate.databases.base import ForeignKey, Schema, Table
 from replicate.errors import UsageError
 from replicate.jobs.masking.plan import ColumnMask, PathMask, Recipe
 from replicate.jobs.selection import TableKey
+from replicate.rows.column import Kind
+from replicate.rows.comparing import Equality
 from replicate.transformers import registry
 from replicate.transformers.base import Target
 
@@ -25,6 +28,10 @@ ColumnKey = tuple[str, str, str]
 
 Masks = dict[TableKey, dict[str, ColumnMask]]
 """The masks of each table, by column."""
+
+
+_MOST_ROUNDS = 100  # of keys that refer to keys
+_EXACT = (Kind.INTEGER, Kind.NUMERIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,21 @@ def named(masks: Masks, key: ColumnKey) -> bool:
     return key[2] in masks.get(key[:2], {})
 
 
+def bind(masks: Masks, found: Sequence[Reference]) -> None:
+    """Let the columns of a foreign key take the same values for equal: those that it does."""
+    ends = [each.ends for each in found]
+    ends = [(c, p) for c, p in ends if find(masks, c) is not None and find(masks, p) is not None]
+    for key in {each for pair in ends for each in pair}:
+        masks[key[:2]][key[2]] = replace(masks[key[:2]][key[2]], bound=True)
+    for _ in range(_MOST_ROUNDS):
+        before = [masks[c[:2]][c[2]].equality for c, _ in ends]
+        for child, parent in ends:
+            equality = masks[parent[:2]][parent[2]].equality
+            masks[child[:2]][child[2]] = replace(masks[child[:2]][child[2]], equality=equality)
+        if before == [masks[c[:2]][c[2]].equality for c, _ in ends]:
+            break
+
+
 def refuse_discord(
     config: Config, masks: Masks, found: Sequence[Reference], chosen: Collection[TableKey]
 ) -> None:
@@ -105,9 +127,9 @@ def refuse_discord(
             continue
         why = "masking only one of them, or each in its own way, would break the foreign key"
         if _signature(child) == _signature(parent):
-            if not _padded_differently(reference):
+            why = _apart(reference, child, parent)
+            if not why:
                 continue
-            why = "one is padded with spaces, so that the foreign key would not hold"
         if child is not None and child.recipe == Recipe("null"):
             continue
         at = child or parent
@@ -115,9 +137,45 @@ def refuse_discord(
         raise config.error(
             at.reason.key if at is not None else "source.transformers",
             f"{ends}, and {why}",
-            hint="give both the same transformer with the same options, or a rule to the column "
+            hint="leave both as they are with transient, or make the column that refers null"
+            if _signature(child) == _signature(parent)
+            else "give both the same transformer with the same options, or a rule to the column "
             "that is referred to alone",
         )
+
+
+def refuse_parts(config: Config, masks: Masks, chosen: Mapping[TableKey, Table]) -> None:
+    """Raises `ConfigError` where some columns of a MATCH FULL key would be NULL, and others not."""
+    for place, table in chosen.items():
+        for key in table.foreign_keys:
+            if not key.full or len(key.columns) < 2 or place not in masks:
+                continue
+            made = {name: find(masks, (*place, name)) for name in key.columns}
+            if all(mask is not None and _always_null(mask) for mask in made.values()):
+                continue
+            for mask in made.values():
+                if mask is not None and _makes_null(mask):
+                    raise config.error(
+                        mask.reason.key,
+                        f"{mask.label} may become NULL, and with ({', '.join(key.columns)}) it is "
+                        f"a MATCH FULL key to {key.ref_table}: all of a row are NULL, or none is",
+                        hint="give all of its columns the transformer null, or none of them",
+                    )
+
+
+def _always_null(mask: ColumnMask) -> bool:
+    return mask.recipe is not None and mask.recipe.transformer == "null" and not mask.recipe.when
+
+
+def _makes_null(mask: ColumnMask) -> bool:
+    try:
+        transformer = mask.build(bytes(32))
+    except UsageError:
+        return False  # which is told when the mask is checked
+    try:
+        return transformer.effects.makes_null
+    finally:
+        transformer.close()
 
 
 def _signature(mask: ColumnMask | None) -> object:
@@ -146,11 +204,23 @@ def _looks_around(mask: ColumnMask) -> bool:
         transformer.close()
 
 
-def _padded_differently(reference: Reference) -> bool:
-    """Whether an end is of PostgreSQL's char(n), and the other one of another type or length."""
+def _apart(reference: Reference, child: ColumnMask | None, parent: ColumnMask | None) -> str:
+    """Why values that are equal to the key would get different replacements; empty if not."""
     ends = ((reference.child, reference.column), (reference.parent, reference.ref_column))
-    types = {info.type for table, name in ends for info in table.columns if info.name == name}
-    return len(types) > 1 and any(each.startswith("character(") for each in types)
+    infos = [info for table, name in ends for info in table.columns if info.name == name]
+    types = {info.type for info in infos}
+    if len(types) > 1 and any(each.startswith("character(") for each in types):
+        return "one is padded with spaces, so that the foreign key would not hold"
+    scales = {0 if info.kind is Kind.INTEGER else info.scale for info in infos}
+    if all(info.kind in _EXACT for info in infos) and len(scales - {None}) > 1:
+        return "one has more digits behind the point, so that the foreign key would not hold"
+    equalities = {mask.equality for mask in (child, parent) if mask is not None}
+    if Equality.UNKNOWN in equalities or len(equalities) > 1:
+        return (
+            "the database compares them by rules that are not known here (of a collation, say), so "
+            "that values equal to it might get different replacements"
+        )
+    return ""
 
 
 def _options(recipe: Recipe) -> tuple[tuple[str, str], ...]:

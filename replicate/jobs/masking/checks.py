@@ -9,6 +9,7 @@ from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
 from replicate.rows.column import Column, Kind
+from replicate.rows.comparing import Equality
 from replicate.transformers.base import Effects, Uniqueness
 from replicate.transformers.wrapping.fitting import check_length
 
@@ -18,6 +19,8 @@ _TRIAL_KEY = bytes(32)
 """Draws replacements to be looked at and thrown away, the same ones each time."""
 
 _MAY_BE_JSON = frozenset((Kind.JSON, Kind.TEXT, Kind.ANY))
+
+_LEAVE = "leave it as it is with transient, or drop that key from the source"
 
 _FREE_OF_LABELS = ("boolean", "choice", "fixed", "null", "shuffle", UNTOUCHED)
 """What makes no values of its own for a column that takes but some."""
@@ -82,9 +85,11 @@ def _check_effects(
     if effects.makes_null and (not info.nullable or info.name in table.primary_key):
         raise refuse("the column does not take NULL", "use fixed or redacted instead")
     _check_derived(table, info, mask, effects, refuse)
+    only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
+    if not only_nulls:
+        _check_equality(table, info, mask, effects, refuse)
     if effects.uniqueness in (Uniqueness.PRESERVES, Uniqueness.PERMUTES):
         return
-    only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
     for key in table.unique:
         # NULLs never collide in a unique key, so a column of NULLs can't break one.
         if info.name in key and not only_nulls:
@@ -114,12 +119,55 @@ def _check_derived(
                 f"from ({', '.join(key)}), which may be the same for distinct values",
                 "use email, token or uuid, whose values have nothing in common, or transient",
             )
+    for key in table.lossy_unique:
+        if info.name in key and mask.changes:
+            raise refuse(
+                "the table has a unique key on an expression or generated column that may be the "
+                f"same for distinct values of ({', '.join(key)})",
+                _LEAVE,
+            )
+    _check_conditions(info, table, mask, effects, refuse)
     for key in table.nulls_not_distinct:
         if info.name in key and effects.makes_null:
             raise refuse(
                 f"the table has a unique key on ({', '.join(key)}) that takes NULL but once",
                 "use email, token or uuid, which keep values distinct, or transient",
             )
+
+
+def _check_conditions(
+    info: ColumnInfo, table: Table, mask: ColumnMask, effects: Effects, refuse: Refuse
+) -> None:
+    """Rows that a unique index leaves out may be equal, and must not come into it."""
+    empties = effects.makes_null or effects.uniqueness is Uniqueness.CONSTANT
+    asked = table.unique_where + (table.unique_where_null if empties else ())
+    if info.name in asked and mask.changes:
+        raise refuse(
+            "a unique index is of those rows alone that fulfil a condition on it, and others might "
+            "come to do so",
+            _LEAVE,
+        )
+
+
+def _check_equality(
+    table: Table, info: ColumnInfo, mask: ColumnMask, effects: Effects, refuse: Refuse
+) -> None:
+    """Keys that compare otherwise than byte for byte, and keys that meet such."""
+    for key in table.loose_unique:
+        # A permutation may make two of one spelling that differ in case.
+        if info.name in key and effects.uniqueness is not Uniqueness.PRESERVES:
+            raise refuse(
+                f"its values {effects.uniqueness.value}, and the table has a unique key on "
+                f"({', '.join(key)}) by which values are the same that differ in case, say",
+                "use email, token or uuid, whose values have nothing in common, or transient",
+            )
+    folds = mask.changes and mask.equality not in (info.equality, Equality.BYTES)
+    if folds and any(info.name in key for key in table.unique):
+        raise refuse(
+            f"the column that it refers to compares {mask.equality.value}, and a unique key of its "
+            "own does not",
+            _LEAVE,
+        )
 
 
 def _distinct(mask: ColumnMask) -> str:

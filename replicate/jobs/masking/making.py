@@ -53,6 +53,8 @@ def make_mask(
         reason,
         paths,
         in_array,
+        {column.name: column.reading for column in table.stored_columns if column.reading},
+        info.equality,
     )
 
 

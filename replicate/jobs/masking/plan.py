@@ -13,14 +13,16 @@ from replicate.databases.base import Table
 from replicate.errors import TransformError
 from replicate.jobs.selection import TableKey
 from replicate.rows.column import Column, Kind
+from replicate.rows.comparing import Equality, Reading
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
 from replicate.rows.values import Field
 from replicate.transformers import registry
-from replicate.transformers.base import Draw, Target, Transformer
+from replicate.transformers.base import Draw, Target, Transformer, Uniqueness
 from replicate.transformers.draw import keyed_draw, random_draw
 from replicate.transformers.wrapping.conditions import When
 from replicate.transformers.wrapping.fitting import Fitted
+from replicate.transformers.wrapping.folding import Folded
 from replicate.transformers.wrapping.inside_arrays import InsideArray
 from replicate.transformers.wrapping.inside_json import InsideJson, for_leaves
 from replicate.transformers.wrapping.watching import Watching
@@ -92,6 +94,10 @@ class ColumnMask:
 
     Either its values are masked as `recipe` says, each element by itself where they are arrays
     (`in_array`), or those at `paths` of the documents that they are; `recipe` is then None.
+
+    `readings` is what conditions have to know of the table's columns. Values that are equal by
+    `equality` get one replacement where a key binds the column (`bound`), or where its values stay
+    distinct anyway.
     """
 
     column: str
@@ -102,6 +108,9 @@ class ColumnMask:
     reason: Reason
     paths: tuple[PathMask, ...] = ()
     in_array: bool = False
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    equality: Equality = Equality.BYTES
+    bound: bool = False
 
     @property
     def transformer(self) -> str:
@@ -128,7 +137,7 @@ class ColumnMask:
         `see` is shown all values that it replaces, those inside of others one by one.
         """
         if self.recipe is not None:
-            return _conditional(self.recipe, self.target, masking_key, see, in_array=self.in_array)
+            return self._conditional(self.recipe, self.target, masking_key, see)
         rules = []
         for each in self.paths:
             made = partial(self._leaf, each, masking_key, see)
@@ -139,27 +148,30 @@ class ColumnMask:
 
     def _leaf(self, mask: PathMask, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
         target = Target(kind, mask.max_chars, unique=mask.unique, columns=self.target.columns)
-        return _conditional(mask.recipe, target, masking_key, see)
+        return self._conditional(mask.recipe, target, masking_key, see)
 
+    def _conditional(
+        self, recipe: Recipe, target: Target, masking_key: bytes, see: See | None
+    ) -> Transformer:
+        made = recipe.build(target, recipe.draw(masking_key))
+        if recipe is self.recipe and self.folds(made):
+            made = Folded(made, self.equality)
+        if target.max_chars is not None:
+            made = Fitted(made, target.max_chars)
+        if see is not None and recipe.transformer not in _KEEPING:
+            made = Watching(made, _inside_of(target.kind, see))
+        if self.in_array:
+            made = InsideArray(made, target.kind)
+        if recipe.when:
+            made = When(made, recipe.when, target.columns, self.readings)
+        return made
 
-def _conditional(
-    recipe: Recipe,
-    target: Target,
-    masking_key: bytes,
-    see: See | None,
-    *,
-    in_array: bool = False,
-) -> Transformer:
-    made = recipe.build(target, recipe.draw(masking_key))
-    if target.max_chars is not None:
-        made = Fitted(made, target.max_chars)
-    if see is not None and recipe.transformer not in _KEEPING:
-        made = Watching(made, _inside_of(target.kind, see))
-    if in_array:
-        made = InsideArray(made, target.kind)
-    if recipe.when:
-        made = When(made, recipe.when, target.columns)
-    return made
+    def folds(self, made: Transformer) -> bool:
+        """Whether values that are equal to the database are made one before `made` sees them."""
+        if self.equality is Equality.BYTES or self.recipe is None or not self.recipe.consistent:
+            return False
+        distinct = made.effects.uniqueness is Uniqueness.PRESERVES
+        return self.recipe.transformer != UNTOUCHED and (self.bound or distinct)
 
 
 def _inside_of(kind: Kind, see: See) -> See:

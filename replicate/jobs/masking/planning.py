@@ -11,10 +11,12 @@ from replicate.jobs.masking.agreement import (
     Masks,
     Reference,
     agree,
+    bind,
     find,
     named,
     references,
     refuse_discord,
+    refuse_parts,
 )
 from replicate.jobs.masking.checks import check_mask
 from replicate.jobs.masking.drift import Drift
@@ -49,7 +51,9 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
     follow = partial(_follow_keys, config, masks, found)
     follow()
     Drift(config).settle(chosen, masks, found, follow)
+    bind(masks, found)
     refuse_discord(config, masks, found, chosen)
+    refuse_parts(config, masks, chosen)
     agree(masks, tables, found)
     masks = {key: columns for key, columns in masks.items() if key in chosen}
     _check(config, chosen, masks)

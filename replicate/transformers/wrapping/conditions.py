@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ import pyarrow as pa
 from replicate.errors import TransformError, UsageError
 from replicate.rows.arrays import strings
 from replicate.rows.column import KEEP, Column, Kind, Replacement
+from replicate.rows.comparing import Reading
 from replicate.transformers.base import Effects, Transformer, Uniqueness
 from replicate.transformers.wrapping.around import Around
 from replicate.transformers.wrapping.comparisons import (
@@ -59,17 +60,23 @@ class Condition:
     text: str
     columns: frozenset[str]
     _term: Term
+    _readings: Mapping[str, Reading] = field(default_factory=dict)
 
     def excludes(self, beside: Mapping[str, Column]) -> Flags:
         """The rows for which it is false, bool (rows,): neither true nor unknown.
 
         `beside` has the columns that it reads.
         """
-        return self._term({name: Values(beside[name]) for name in self.columns}).false
+        values = {
+            name: Values(beside[name], reading=self._readings.get(name)) for name in self.columns
+        }
+        return self._term(values).false
 
 
-def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
-    """The condition that `text` writes, on a table of `columns`.
+def parse_condition(
+    text: str, columns: Mapping[str, Kind], readings: Mapping[str, Reading] | None = None
+) -> Condition:
+    """The condition that `text` writes, on a table of `columns`, some of which have a reading.
 
     It takes comparisons (``= <> != < <= > >=``) of a column with a constant or another column,
     ``in (...)``, ``between``, ``like`` and ``ilike``, ``is [not] null``, the name of a boolean
@@ -93,9 +100,9 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
         raise UsageError(f"{text!r} is no condition", hint=_SUPPORTED) from None
     if len(found) != 1 or not isinstance(found[0], exp.Expression):
         raise UsageError(f"{text!r} is no condition", hint=_SUPPORTED)
-    parser = _Parser(columns)
+    parser = _Parser(columns, readings or {})
     term = parser.term(found[0])
-    return Condition(text, frozenset(parser.read), term)
+    return Condition(text, frozenset(parser.read), term, readings or {})
 
 
 _COMPARISONS = {"EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">="}
@@ -126,8 +133,9 @@ _WRITTEN = {"Subquery": "a subquery", "Select": "a query", "Cast": "a cast", "Ad
 class _Parser:
     """Makes terms of the parser's nodes, which are of a library that is not imported here."""
 
-    def __init__(self, columns: Mapping[str, Kind]) -> None:
+    def __init__(self, columns: Mapping[str, Kind], readings: Mapping[str, Reading]) -> None:
         self._columns = columns
+        self._readings = readings
         self.read: set[str] = set()
 
     def term(self, node: Expression, depth: int = 0) -> Term:
@@ -181,7 +189,7 @@ class _Parser:
         if isinstance(other, Named):
             beside = other.name
             return lambda row: compare(row[name], operator, row[beside], sort)
-        constant = fitting(column, other, sort)
+        constant = fitting(column, other, sort, self._readings.get(name))
         if column.kind is Kind.ANY and sort is Sort.NUMBER:
             # In a column without a type, what looks like a number is text, and above all numbers.
             above = bool(OPERATORS[operator](np.ones(1, np.int8))[0])
@@ -193,7 +201,19 @@ class _Parser:
         if not choices:
             raise UsageError("in () has no choices, or a query", hint=_SUPPORTED)
         terms = [self._comparison(node.this, "=", choice) for choice in choices]
-        return _maybe_negated(node, _joined("Or", terms))
+        either = _joined("Or", terms)
+        column = self._operand(node.this)
+        if isinstance(column, Named) and self._readings.get(column.name) is Reading.SINGLE:
+            # Of several numbers PostgreSQL makes some of 32 bits, of a single one it doesn't.
+            narrow = _joined("Or", [self._narrow(column, choice) for choice in choices])
+            return _maybe_negated(node, _agreed(either, narrow))
+        return _maybe_negated(node, either)
+
+    def _narrow(self, column: Named, choice: Expression) -> Term:
+        other = self._operand(choice)
+        if isinstance(other, Constant):
+            other = Constant(other.text, Kind.TEXT)
+        return self._compared(column, "=", other)
 
     def _pattern(self, name: str, node: Expression) -> Term:
         column, pattern = self._operand(node.this), self._operand(node.expression)
@@ -298,6 +318,16 @@ def _joined(name: str, terms: Sequence[Term]) -> Term:
     return joined
 
 
+def _agreed(one: Term, two: Term) -> Term:
+    """What both say; unknown where they differ."""
+
+    def agreed(row: Row) -> Truth:
+        a, b = one(row), two(row)
+        return Truth(a.true & b.true, a.false & b.false)
+
+    return agreed
+
+
 def _maybe_negated(node: Expression, term: Term) -> Term:
     if node.args.get("negate"):
         return lambda row: term(row).negated()
@@ -312,10 +342,19 @@ class When(Around):
     compared, the value is masked.
     """
 
-    def __init__(self, inner: Transformer, condition: str, columns: Mapping[str, Kind]) -> None:
-        """Raises `UsageError` for what is no condition on `columns`, the kinds of the table's."""
+    def __init__(
+        self,
+        inner: Transformer,
+        condition: str,
+        columns: Mapping[str, Kind],
+        readings: Mapping[str, Reading] | None = None,
+    ) -> None:
+        """Raises `UsageError` for what is no condition on `columns`, the kinds of the table's.
+
+        `readings` has what conditions have to know of some of the columns besides.
+        """
         super().__init__(inner)
-        self._condition = parse_condition(condition, columns)
+        self._condition = parse_condition(condition, columns, readings)
 
     @property
     def effects(self) -> Effects:

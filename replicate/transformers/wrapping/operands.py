@@ -18,6 +18,7 @@ import pyarrow.compute
 from replicate.errors import TransformError, UsageError
 from replicate.rows.arrays import LIMIT, contents, from_offsets, indexes, strings
 from replicate.rows.column import SLACK, Column, Kind
+from replicate.rows.comparing import Reading
 from replicate.rows.spans import gather, heads
 
 # The stubs of pyarrow know too few of the signatures of its kernels.
@@ -98,21 +99,31 @@ class Values:
     pyarrow broadcast. A value that is not of its column's kind has no form, but is not NULL.
     """
 
-    def __init__(self, column: Column, written: bytes | None = None) -> None:
-        """`written` is how a constant was spelt, where `column` has another spelling of it."""
+    def __init__(
+        self, column: Column, written: bytes | None = None, reading: Reading | None = None
+    ) -> None:
+        """`written` is how a constant was spelt, where `column` has another spelling of it.
+
+        The reading of a constant is that of the column that it takes after.
+        """
         self._column = column
         self._written = written
+        self.reading = reading
         self.is_constant = written is not None
         self._present = ~column.null if column.odd is None else ~(column.null | column.odd)
         self._forms: dict[Sort, tuple[Any, Flags]] = {}
 
     @classmethod
-    def constant(cls, value: bytes, written: bytes | None = None) -> Values:
-        return cls(Column.of([value]), written)
+    def constant(
+        cls, value: bytes, written: bytes | None = None, reading: Reading | None = None
+    ) -> Values:
+        return cls(Column.of([value]), written, reading)
 
     def taken(self, rows: npt.NDArray[np.intp] | Flags) -> Values:
         """The values of some rows; a constant stays."""
-        return self if self.is_constant else Values(self._column.take(rows))
+        if self.is_constant:
+            return self
+        return Values(self._column.take(rows), reading=self.reading)
 
     def __len__(self) -> int:
         return len(self._column)
@@ -323,13 +334,23 @@ def floats(numbers: pa.BinaryArray, known: Flags) -> npt.NDArray[np.float64]:
     return sizes
 
 
+def _single(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What numbers of 32 bits make of them."""
+    with np.errstate(over="ignore", under="ignore"):  # the databases refuse those
+        return numbers.astype(np.float32).astype(np.float64)
+
+
 def _floats(values: Values) -> tuple[Any, Flags]:
     known = values.looks_like_number
-    return floats(values.texts, known), known
+    sizes = floats(values.texts, known)
+    return _single(sizes) if values.reading is Reading.SINGLE else sizes, known
 
 
 def _flags(values: Values) -> tuple[Any, Flags]:
     # The words are texts to SQLite, where a text is neither true nor 1.
+    if values.reading is Reading.DIGITS:
+        digits = among(values.texts, (b"1",))
+        return digits.astype(np.int8), digits | among(values.texts, (b"0",))
     true = among(values.texts, _TRUE)
     return true.astype(np.int8), true | among(values.texts, _FALSE)
 
@@ -357,8 +378,10 @@ _FORMS: Mapping[Sort, Callable[[Values], tuple[Any, Flags]]] = {
 }
 
 
-def fitting(column: Named, constant: Constant, sort: Sort) -> Values:
-    """The constant in the form that `column` compares with."""
+def fitting(
+    column: Named, constant: Constant, sort: Sort, reading: Reading | None = None
+) -> Values:
+    """The constant in the form that `column`, which has that reading, compares with."""
     text = written = constant.text
     if constant.kind is Kind.BOOLEAN:
         text = "1" if text == "true" else "0"
@@ -378,7 +401,9 @@ def fitting(column: Named, constant: Constant, sort: Sort) -> Values:
             f"the column {column.name} is compared with a constant that doesn't fit",
             hint=f"give {sort.value}" + (", in single quotes" if textual else ""),
         )
-    return Values.constant(text.encode(), written.encode())
+    # Without quotes it is a number of its own type; with them it is what the column is.
+    takes_after = reading if constant.kind is Kind.TEXT else None
+    return Values.constant(text.encode(), written.encode(), takes_after)
 
 
 def is_comparable(value: bytes, sort: Sort) -> bool:

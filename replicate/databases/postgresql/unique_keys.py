@@ -1,0 +1,154 @@
+"""Unique keys: the columns that they count, and what they ask of the values of these."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from replicate.databases.postgresql.connection import Connection
+from replicate.databases.postgresql.expressions import asked, keeps_apart, mentioned
+from replicate.rows.comparing import Equality
+
+_UNIQUE = """
+FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND i.indrelid >= 16384
+"""
+_KEYS = f"""
+SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey::text, i.indnkeyatts,
+    coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true', i.indcollation::text,
+    pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid) {_UNIQUE}
+ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
+"""
+# An index depends on the columns in its expressions, but also on those in its condition.
+_EXPRESSIONS = f"""
+SELECT i.indexrelid, coalesce(d.refobjsubid, 0) FROM pg_index i
+LEFT JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
+    AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+    AND d.refobjsubid > 0
+WHERE i.indexprs IS NOT NULL AND i.indexrelid IN (SELECT i.indexrelid {_UNIQUE})
+"""  # noqa: S608 - made of constants
+
+_CASELESS = re.compile(r"\b(?:lower|upper)\(")
+
+
+@dataclass(frozen=True, slots=True)
+class TableColumn:
+    """A column as its keys see it: its type's oid, and which values of it are equal.
+
+    A generated one is `computed` from the columns of these numbers, as its `formula` says.
+    """
+
+    name: str
+    type: int
+    computed: tuple[int, ...] | None = None
+    formula: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueKey:
+    """A unique key: its columns, those in its expressions included; what these count for, and what
+    its expressions do, generated columns being what they are computed from.
+
+    `lossy` is `derived` where the expressions may be the same for distinct values. `loose` has the
+    columns that it compares otherwise than byte for byte, `where` the text of its condition.
+    """
+
+    primary: bool
+    nulls_equal: bool
+    columns: tuple[str, ...]
+    counted: tuple[str, ...]
+    derived: tuple[str, ...]
+    lossy: tuple[str, ...]
+    loose: tuple[str, ...]
+    where: str
+
+
+class UniqueKeys:
+    """The unique keys of all tables, by the oid of the table; `columns` are by oid and number."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        columns: Mapping[int, Mapping[int, TableColumn]],
+        equality: Callable[[int, int], Equality],
+    ) -> None:
+        """`equality` tells it of the oids of a type and a collation."""
+        self._columns = columns
+        self._equality = equality
+        self._rows: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for row in connection.execute(_KEYS.encode()):
+            self._rows[row[1]].append(row)
+        self._depends: defaultdict[int, list[int]] = defaultdict(list)
+        for index, number in connection.execute(_EXPRESSIONS.encode()):
+            self._depends[index].append(number)
+
+    def of(self, oid: int) -> list[UniqueKey]:
+        """The primary key is the first of them."""
+        return [self._key(row) for row in self._rows.get(oid, ())]
+
+    def behind(self, oid: int, numbers: Iterable[int]) -> tuple[str, ...]:
+        """The columns, generated ones as what they are computed from."""
+        columns = self._columns.get(oid, {})
+        found = (columns[n].computed if columns[n].computed is not None else (n,) for n in numbers)
+        return tuple(dict.fromkeys(columns[n].name for each in found for n in each or ()))
+
+    def _key(self, row: tuple[Any, ...]) -> UniqueKey:
+        index, oid, primary, numbers, count, nulls_equal, collations, text, where = row
+        columns = self._columns[oid]
+        # The parts of the index, 0 for an expression; those behind the first are only stored in it.
+        parts = zip(map(int, numbers.split()[:count]), map(int, collations.split()), strict=False)
+        plain = {number: collation for number, collation in parts if number > 0}
+        inside = [n for n in self._in_expressions(oid, index, text) if n not in plain]
+        generated = [n for n in plain if columns[n].computed is not None]
+        derived = self.behind(oid, (*inside, *generated))
+        formulas: list[tuple[str, Sequence[int]]] = [(text or "", inside)]
+        formulas += [(columns[n].formula, columns[n].computed or ()) for n in generated]
+        apart = all(self._keeps_apart(oid, *formula) for formula in formulas)
+        return UniqueKey(
+            primary,
+            nulls_equal,
+            tuple(columns[n].name for n in (*plain, *inside)),
+            self.behind(oid, (*plain, *inside)),
+            derived,
+            () if apart else derived,
+            tuple(
+                columns[n].name for n, collation in plain.items() if self._loose(oid, n, collation)
+            ),
+            where or "",
+        )
+
+    def _loose(self, oid: int, number: int, collation: int = 0) -> bool:
+        return self._equality(self._columns[oid][number].type, collation) is not Equality.BYTES
+
+    def _keeps_apart(self, oid: int, formula: str, numbers: Iterable[int]) -> bool:
+        # Values that citext takes for equal become equal; what regards case would not have them so.
+        caseless = _CASELESS.search(formula) or not any(self._loose(oid, n) for n in numbers)
+        return bool(caseless) and keeps_apart(formula)
+
+    def _in_expressions(self, oid: int, index: int, text: str | None) -> list[int]:
+        columns = self._columns[oid]
+        found: set[int] = set()
+        for number in self._depends.get(index, ()):
+            depends = [number] if number else list(columns)
+            names = mentioned(text or "", [columns[n].name for n in depends])
+            found.update(n for n in depends if columns[n].name in names)
+        return sorted(found)
+
+
+def conditions(
+    keys: Sequence[UniqueKey], columns: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns in the conditions of the keys, and those only asked whether they are NULL.
+
+    A key of all rows without a condition, or of fewer columns, leaves a condition nothing to say.
+    """
+    whole = [set(key.counted) for key in keys if not key.where]
+    partial = [key for key in keys if key.where]
+    texts = [k.where for k in partial if not any(each <= set(k.counted) for each in whole)]
+    found = {column: {asked(text, column) for text in texts} for column in columns}
+    return (
+        tuple(name for name, asks in found.items() if "value" in asks),
+        tuple(name for name, asks in found.items() if "null" in asks),
+    )

@@ -1,0 +1,201 @@
+"""Keys whose columns compare otherwise than byte for byte, and keys that ask for more: SQLite's."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from replicate.databases.base import Table
+from replicate.databases.sqlite.source import SQLiteSource
+from replicate.errors import ConfigError
+from replicate.jobs.create import create_dump
+from replicate.jobs.progress import Silent
+from replicate.jobs.restore import RestoreOptions, restore_dump
+from replicate.rows.comparing import Equality, Reading
+from tests.support.journey import Project, make_project
+
+
+def _project(folder: Path, script: str, rules: str) -> Project:
+    project = make_project(folder, customers=5, rules=f"  transformers:\n{rules}")
+    with closing(sqlite3.connect(project.source)) as database, database:
+        database.executescript(script)
+    return project
+
+
+def _rule(table: str, **columns: str) -> str:
+    listed = ", ".join(f"{{name: {n}, transformer_name: {t}}}" for n, t in columns.items())
+    return f"    - {{database: main, table: {table}, columns: [{listed}]}}\n"
+
+
+def _copied(project: Project) -> None:
+    create_dump(project.config(), progress=Silent())
+    restore_dump(project.config(), "latest", RestoreOptions(), progress=Silent())
+
+
+def _query(path: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute(query).fetchall()
+
+
+PEOPLE = """
+    CREATE TABLE people(email TEXT {parent} PRIMARY KEY, name TEXT);
+    CREATE TABLE visits(id INTEGER PRIMARY KEY, email TEXT {child} REFERENCES people(email));
+    INSERT INTO people VALUES ('Ann@x.test', 'Ann'), ('bob@x.test', 'Bob'), ('', 'nobody');
+"""
+SPELT = {
+    "COLLATE NOCASE": ("ann@x.test", "ANN@X.TEST", "Bob@x.test", "bob@x.test", "", None),
+    "COLLATE RTRIM": ("Ann@x.test ", "Ann@x.test", "bob@x.test  ", "bob@x.test", " ", None),
+}
+JOINED = """
+    SELECT count(*), count(DISTINCT p.rowid), count(p.rowid)
+    FROM visits v LEFT JOIN people p ON p.email = v.email
+"""
+
+
+@pytest.mark.parametrize("child", ["", "COLLATE NOCASE", "COLLATE RTRIM"])
+@pytest.mark.parametrize("parent", SPELT)
+@pytest.mark.parametrize("transformer", ["email", "token"])
+def test_a_key_holds_for_all_spellings(
+    tmp_path: Path, parent: str, child: str, transformer: str
+) -> None:
+    script = PEOPLE.format(parent=parent, child=child)
+    project = _project(tmp_path, script, _rule("people", email=transformer))
+    with closing(sqlite3.connect(project.source)) as database, database:
+        database.execute("PRAGMA foreign_keys = ON")
+        rows = [(email,) for email in SPELT[parent]]
+        database.executemany("INSERT INTO visits(email) VALUES (?)", rows)
+    _copied(project)
+    assert _query(project.target, "PRAGMA foreign_key_check") == []
+    assert _query(project.target, JOINED) == _query(project.source, JOINED) == [(6, 3, 5)]
+    assert _query(project.target, "SELECT count(*) FROM visits WHERE email LIKE '%@x.test%'") == [
+        (0,)
+    ]
+
+
+def test_a_key_that_compares_bytes_keeps_spellings_apart(tmp_path: Path) -> None:
+    # The child's collation is nothing to the key.
+    script = PEOPLE.format(parent="", child="COLLATE NOCASE")
+    script += "INSERT INTO people VALUES ('ann@x.test', 'Another');"
+    script += "INSERT INTO visits(email) VALUES ('ann@x.test'), ('Ann@x.test');"
+    project = _project(tmp_path, script, _rule("people", email="token"))
+    _copied(project)
+    assert _query(project.target, "PRAGMA foreign_key_check") == []
+    assert _query(project.target, "SELECT count(DISTINCT email COLLATE BINARY) FROM visits") == [
+        (2,)
+    ]
+
+
+def test_keys_that_refer_to_keys(tmp_path: Path) -> None:
+    script = """
+        CREATE TABLE c(x TEXT REFERENCES b(x));
+        CREATE TABLE b(x TEXT COLLATE NOCASE PRIMARY KEY REFERENCES a(x), boss TEXT REFERENCES b);
+        CREATE TABLE a(x TEXT COLLATE NOCASE PRIMARY KEY);
+        INSERT INTO a VALUES ('Ann');
+        INSERT INTO b VALUES ('aNN', 'ANN');
+        INSERT INTO c VALUES ('ann');
+    """
+    project = _project(tmp_path, script, _rule("a", x="token"))
+    _copied(project)
+    assert _query(project.target, "PRAGMA foreign_key_check") == []
+    query = "SELECT count(*) FROM a JOIN b USING (x) JOIN c ON b.x = c.x AND b.boss = b.x"
+    assert _query(project.target, query) == [(1,)]
+    assert _query(project.target, "SELECT count(*) FROM c WHERE x = 'ann'") == [(0,)]
+
+
+REFUSED = [
+    # what is in the source, rules, and what the refusal says
+    ("t(c TEXT COLLATE NOCASE UNIQUE)", "format-preserving", "that differ in case"),
+    ("t(c TEXT COLLATE RTRIM PRIMARY KEY)", "format-preserving", "that differ in case"),
+    ("t(c TEXT); CREATE UNIQUE INDEX i ON t(c COLLATE NOCASE)", "format-preserving", "case"),
+    ("t(c TEXT REFERENCES p, UNIQUE(c))", None, "a unique key of its own does not"),
+    ("t(c TEXT REFERENCES q)", None, "rules that are not known"),
+    ("t(c TEXT); CREATE UNIQUE INDEX i ON t(substr(c, 1, 3))", "token", "may be the same for"),
+    ("t(c TEXT); CREATE UNIQUE INDEX i ON t(length(c))", "token", "may be the same for"),
+    ("t(c TEXT); CREATE UNIQUE INDEX i ON t(c LIKE 'a%')", "token", "may be the same for"),
+    ("t(c TEXT, g AS (substr(c, 2)) UNIQUE)", "token", "may be the same for"),
+    ("t(c TEXT, f AS (substr(c, 2)), g AS (lower(f)) UNIQUE)", "token", "may be the same for"),
+    ("t(c TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t(c || '')", "token", "be the same for"),
+    ("t(c TEXT, d); CREATE UNIQUE INDEX i ON t(d) WHERE c = 'a'", "token", "fulfil a condition"),
+    ("t(c TEXT, d); CREATE UNIQUE INDEX i ON t(d) WHERE c IS NULL", "'null'", "fulfil a condition"),
+    ("t(c TEXT, d); CREATE UNIQUE INDEX i ON t(d) WHERE c <> ''", "redacted", None),
+    ("t(c TEXT, d); CREATE UNIQUE INDEX i ON t(d) WHERE NOT (c IS NOT NULL)", "token", "fulfil"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "transformer", "message"), REFUSED)
+def test_what_can_not_be_shown_to_hold_is_refused(
+    tmp_path: Path, table: str, transformer: str | None, message: str | None
+) -> None:
+    script = f"""
+        CREATE TABLE p(k TEXT COLLATE NOCASE PRIMARY KEY);
+        CREATE TABLE q(k TEXT COLLATE NOCASE, PRIMARY KEY (k COLLATE BINARY));
+        CREATE TABLE {table};
+    """
+    rules = _rule("t", c=transformer) if transformer else _rule("p", k="token")
+    if "REFERENCES q" in table:
+        rules = _rule("q", k="token")
+    project = _project(tmp_path, script, rules)
+    if message is None:
+        _copied(project)
+        return
+    with pytest.raises(ConfigError, match=message) as caught:
+        create_dump(project.config(), progress=Silent())
+    assert caught.value.line is not None
+    assert caught.value.hint
+    assert list(project.store.iterdir()) == []
+
+
+HELD = """
+    CREATE TABLE t(c TEXT COLLATE NOCASE UNIQUE, d TEXT, e TEXT, f BOOLEAN, g AS (trim(d)) UNIQUE);
+    CREATE UNIQUE INDEX i_0 ON t(lower(c), coalesce(d, 'none'));
+    CREATE UNIQUE INDEX i_1 ON t(c || '-' || upper(d));
+    CREATE UNIQUE INDEX i_2 ON t(e) WHERE d IS NOT NULL AND f;
+    CREATE UNIQUE INDEX i_3 ON t(e) WHERE d <> '' OR (d IS NULL AND f);
+    CREATE UNIQUE INDEX i_4 ON t(d) WHERE f;
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+    INSERT INTO t SELECT 'C' || i, 'D' || i, 'E' || i, i % 2 FROM n;
+"""
+
+
+def test_what_holds_is_not_refused(tmp_path: Path) -> None:
+    project = _project(tmp_path, HELD, _rule("t", c="token", d="token", e="token"))
+    _copied(project)
+    query = "SELECT count(DISTINCT c), count(DISTINCT d), count(DISTINCT e) FROM t"
+    assert _query(project.target, query) == [(300, 300, 300)]
+    assert _query(project.target, "SELECT count(*) FROM t WHERE length(c) < 9") == [(0,)]
+
+
+def _table(folder: Path, declared: str) -> Table:
+    with closing(sqlite3.connect(folder / "one.db")) as database:
+        database.executescript(f"CREATE TABLE t({declared});")
+    with closing(SQLiteSource(folder / "one.db").open()) as snapshot:
+        [table] = snapshot.schema().tables
+        return table
+
+
+@pytest.mark.parametrize(
+    ("declared", "equality"),
+    [
+        ("c TEXT", Equality.BYTES),
+        ("c TEXT COLLATE BINARY", Equality.BYTES),
+        ("c TEXT NOT NULL COLLATE nocase DEFAULT 'x'", Equality.ASCII_CASE),
+        ("c TEXT DEFAULT 'collate rtrim' COLLATE \"NoCase\"", Equality.ASCII_CASE),
+        ("c VARCHAR(9) COLLATE RTRIM", Equality.TRAILING_SPACES),
+        ("c COLLATE NOCASE", Equality.ASCII_CASE),
+        ("c TEXT CHECK (c COLLATE NOCASE = 'a')", Equality.BYTES),
+        ("c TEXT COLLATE NOCASE, UNIQUE (c)", Equality.ASCII_CASE),
+        ("c TEXT COLLATE NOCASE, UNIQUE (c COLLATE BINARY)", Equality.UNKNOWN),
+        ("c DECIMAL COLLATE NOCASE", Equality.UNKNOWN),
+    ],
+)
+def test_what_columns_declare(tmp_path: Path, declared: str, equality: Equality) -> None:
+    [column] = (c for c in _table(tmp_path, declared).columns if c.name == "c")
+    assert column.equality is equality
+
+
+def test_truths_are_digits(tmp_path: Path) -> None:
+    columns = _table(tmp_path, "c BOOLEAN, d TEXT").columns
+    assert {c.name: c.reading for c in columns if not c.hidden} == {"c": Reading.DIGITS, "d": None}

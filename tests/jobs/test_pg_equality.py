@@ -1,0 +1,289 @@
+"""Keys whose columns compare otherwise than byte for byte, and keys that ask for more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+
+import pytest
+
+from replicate.databases.base import Table
+from replicate.databases.postgresql.connection import Address
+from replicate.databases.postgresql.expressions import asked, keeps_apart
+from replicate.databases.postgresql.source import PostgreSQLSource
+from replicate.errors import ConfigError
+from replicate.rows.column import Column
+from replicate.rows.comparing import Equality, folded
+from tests.support.postgres import Server, ServerError
+from tests.support.postgres_journey import Pair
+
+
+def _rule(table: str, **columns: str) -> str:
+    listed = ", ".join(f"{{name: {n}, transformer_name: {t}}}" for n, t in columns.items())
+    return f"  transformers:\n    - {{database: public, table: {table}, columns: [{listed}]}}\n"
+
+
+def _tables(server: Server, database: str) -> dict[str, Table]:
+    source = PostgreSQLSource(Address(server.uri(database)), str(server.bin))
+    with closing(source.open()) as snapshot:
+        return {table.name: table for table in snapshot.schema().tables}
+
+
+def _has(server: Server, database: str, script: str) -> None:
+    """Run it; skip the test where the server was built without what it takes."""
+    try:
+        server.run(database, script)
+    except ServerError as error:
+        if not re.search("not available|not supported|unrecognized locale provider", str(error)):
+            raise
+        pytest.skip("the server was built without it")
+
+
+CITEXT = """
+    CREATE EXTENSION citext;
+    CREATE DOMAIN address AS citext;
+    CREATE TABLE people (email address PRIMARY KEY, other citext UNIQUE);
+    CREATE TABLE visits (email citext REFERENCES people, boss address REFERENCES people);
+    INSERT INTO people VALUES ('Ann@x.test', 'Änne'), ('bob@x.test', 'bob'), ('ÉVA@x.test', 'éva');
+    INSERT INTO visits VALUES ('ann@x.test', 'ANN@X.test'), ('Bob@x.test', NULL),
+        ('éva@x.test', 'Éva@x.test'), (NULL, 'bob@x.test');
+"""
+JOINED = """
+    SELECT count(*), count(p.email), count(DISTINCT p.email), count(b.email)
+    FROM visits v LEFT JOIN people p ON p.email = v.email LEFT JOIN people b ON b.email = v.boss
+"""
+
+
+@pytest.mark.parametrize("transformer", ["email", "token"])
+def test_a_key_of_citext_holds_for_all_spellings(pair: Pair, transformer: str) -> None:
+    _has(pair.server, pair.source, CITEXT)
+    pair.create(source=_rule("people", email=transformer, other="token"))
+    pair.restore()
+    assert pair.query(pair.target, JOINED) == pair.query(pair.source, JOINED) == [(4, 3, 3, 3)]
+    assert pair.query(pair.target, "SELECT count(*) FROM visits WHERE email LIKE '%@x.test'") == [
+        (0,)
+    ]
+    keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"
+    assert pair.query(pair.target, keys) == [(2,)]
+
+
+SPELLINGS = ("Ann", "aNN", "ÄRGER", "ärger", "ÄRger", "straße", "STRASSE", "ЖУК", "жук", "ÆØÅ",
+    "æøå", "日本", "x\u0301", "ǅ", "ǆ", "\u212a", "k", "ﬁ", "FI", "A ", "a", "")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("locale", "equality"),
+    [
+        ("LOCALE 'C.UTF-8'", Equality.CASE),
+        ("LOCALE 'C'", Equality.ASCII_CASE),
+        ("LOCALE 'C' ENCODING 'LATIN1'", Equality.UNKNOWN),
+        ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en'", Equality.CASE),
+        ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'tr'", Equality.UNKNOWN),
+    ],
+)
+def test_what_citext_takes_for_equal(server: Server, locale: str, equality: Equality) -> None:
+    name = "of_citext"
+    encoding = "" if "ENCODING" in locale else "ENCODING 'UTF8'"
+    _has(server, "postgres", f"CREATE DATABASE {name} TEMPLATE template0 {encoding} {locale}")
+    try:
+        _has(server, name, "CREATE EXTENSION citext; CREATE TABLE t (c citext, d citext[], e text)")
+        columns = _tables(server, name)["t"].columns
+        assert [c.equality for c in columns] == [equality, equality, Equality.BYTES]
+        if equality is Equality.UNKNOWN:
+            return
+        with server.connect(name) as connection:
+            equal = [
+                connection.execute("SELECT %s::citext = %s::citext", [one, other]).fetchall()[0][0]
+                for one, other in _pairs(SPELLINGS)
+            ]
+        spelt = folded(Column.of([each.encode() for each in SPELLINGS]), equality).values()
+        assert [one == other for one, other in _pairs(spelt)] == equal
+    finally:
+        server.drop_database(name)
+
+
+def _pairs(values: Sequence[object]) -> list[tuple[object, object]]:
+    return [(one, other) for one in values for other in values]
+
+
+LOOSE = (
+    "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+)
+FULL = """p (c text, d text, UNIQUE (c, d));
+    CREATE TABLE t (c text, d text, FOREIGN KEY (c, d) REFERENCES p (c, d) MATCH FULL)"""
+REFUSED = [
+    # tables, of which t has what is masked, the transformer, and what the refusal says
+    ("t (c text); CREATE UNIQUE INDEX ON t (left(c, 3))", "token", "may be the same for"),
+    ("t (c text); CREATE UNIQUE INDEX ON t (split_part(c, '@', 2))", "token", "be the same for"),
+    ("t (c text); CREATE UNIQUE INDEX ON t ((c::varchar(3)))", "token", "may be the same for"),
+    ("t (c text); CREATE UNIQUE INDEX ON t ((c LIKE 'a%'))", "token", "may be the same for"),
+    ("t (c text, g text GENERATED ALWAYS AS (left(c, 3)) STORED UNIQUE)", "token",
+     "may be the same for"),
+    ("t (c text, d text); CREATE UNIQUE INDEX ON t (d) WHERE c = 'a'", "token",
+     "fulfil a condition"),
+    ("t (c text, d text); CREATE UNIQUE INDEX ON t (d) WHERE c IS NULL", "'null'",
+     "fulfil a condition"),
+    ("t (c text, d text); CREATE UNIQUE INDEX ON t (d) WHERE NOT (c IS NOT NULL)", "token",
+     "fulfil a condition"),
+    (FULL, "'null'", "MATCH FULL"),
+    ("p (c numeric(9, 2) UNIQUE); CREATE TABLE t (c numeric(9, 4) REFERENCES p (c))",
+     "random", "digits behind the point"),
+]  # fmt: skip
+
+REFUSED_OF_LOOSE = [
+    ("t (c text COLLATE loose PRIMARY KEY, r text COLLATE loose REFERENCES t)", "token",
+     "rules that are not known"),
+    ("t (c text COLLATE loose UNIQUE)", "format-preserving", "differ in case"),
+    ("t (c text); CREATE UNIQUE INDEX ON t (c COLLATE loose)", "format-preserving", "differ in"),
+    ("t (c citext UNIQUE)", "format-preserving", "differ in case"),
+    ("t (c citext); CREATE UNIQUE INDEX ON t (md5(c::text))", "token", "may be the same for"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tables", "transformer", "message"), REFUSED)
+def test_what_could_not_be_restored_is_refused(
+    any_pair: Pair, tables: str, transformer: str, message: str
+) -> None:
+    any_pair.server.run(any_pair.source, f"CREATE TABLE {tables};")
+    _refused(any_pair, transformer, message)
+
+
+@pytest.mark.parametrize(("tables", "transformer", "message"), REFUSED_OF_LOOSE)
+def test_what_compares_otherwise_is_refused(
+    pair: Pair, tables: str, transformer: str, message: str
+) -> None:
+    before = LOOSE if "loose" in tables else "CREATE EXTENSION citext;"
+    _has(pair.server, pair.source, f"{before} CREATE TABLE {tables};")
+    _refused(pair, transformer, message)
+
+
+def _refused(pair: Pair, transformer: str, message: str) -> None:
+    name = "p" if transformer == "random" else "t"
+    with pytest.raises(ConfigError, match=message) as caught:
+        pair.create(source=_rule(name, c=transformer))
+    assert caught.value.line is not None
+    assert caught.value.hint
+    assert pair.stored() == []
+
+
+def test_what_can_be_restored_is(pair: Pair) -> None:
+    pair.server.run(
+        pair.source,
+        """
+        CREATE TABLE p (c text, d text, UNIQUE (c, d));
+        CREATE TABLE t (c text, d text, e text, f text, b boolean,
+            FOREIGN KEY (c, d) REFERENCES p (c, d) MATCH FULL);
+        CREATE UNIQUE INDEX ON t (lower(e), coalesce(f, 'none'::text), btrim(e));
+        CREATE UNIQUE INDEX ON t ((e || '-' || upper(f)));
+        CREATE UNIQUE INDEX ON t (f) WHERE e IS NOT NULL AND b;
+        CREATE UNIQUE INDEX ON t (f) WHERE e <> '' OR (e IS NULL AND b);
+        CREATE UNIQUE INDEX ON t (md5(e) COLLATE "C");
+        CREATE UNIQUE INDEX ON t (trim(both from f)) WHERE b;
+        INSERT INTO p VALUES ('a', 'b');
+        INSERT INTO t SELECT 'a', 'b', 'E' || i, 'F' || i, i % 2 = 1 FROM generate_series(1, 300) i;
+        """,
+    )
+    pair.create(source=_rule("t", c="'null'", d="'null'", e="token", f="token"))
+    pair.restore()
+    query = "SELECT count(c), count(d), count(DISTINCT e), count(DISTINCT f) FROM t"
+    assert pair.query(pair.target, query) == [(0, 0, 300, 300)]
+
+
+def test_a_key_that_compares_by_a_collation_takes_what_shares_nothing(pair: Pair) -> None:
+    script = f"{LOOSE} CREATE TABLE t (c text COLLATE loose UNIQUE);"
+    script += "INSERT INTO t SELECT 'C' || i FROM generate_series(1, 300) i;"
+    _has(pair.server, pair.source, script)
+    pair.create(source=_rule("t", c="email"))
+    pair.restore()
+    assert pair.query(pair.target, "SELECT count(DISTINCT c) FROM t") == [(300,)]
+
+
+CERTAIN = ("r = 0.1", "r <> 0.1", "r > 0.1", "r <> '9.99'", "d <> 9.99", "r <> 0.5", "r >= d")
+
+REALS = ("0.1", "0.5", "9.99", "1e10", "16777216", "-3.25", "0.30000001", "1e-5", "0", "123456.79")
+CONDITIONS = [
+    "r = 0.1", "r <> 0.1", "r > 0.1", "r <= 0.1", "r <> 9.99", "r <> '9.99'", "r = '0.1000000001'",
+    "r <> 0.5", "r in (0.1, 0.5)", "r not in (9.99, 0)", "r <> d", "r = d", "r >= d", "d <> 0.1",
+    "r <> 16777217", "r <> '16777217'", "r between 0.1 and 9.99", "r <> s", "r < i", "r = n",
+    "r <> n", "d <> 9.99",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_value_stays_only_where_numbers_of_32_bits_make_it(
+    plain_pair: Pair, condition: str
+) -> None:
+    values = ", ".join(
+        f"('secret', {r}, {r}, {other}, 10, {r}::numeric)" for r in REALS for other in (r, "0.1")
+    )
+    plain_pair.server.run(
+        plain_pair.source,
+        f"""
+        CREATE TABLE t (id serial, v text, r real, d float8, s real, i int, n numeric);
+        INSERT INTO t (v, r, d, s, i, n) VALUES {values};
+        """,
+    )
+    rule = f'{{name: v, transformer_name: token, when: "{condition}"}}'
+    rules = f"  transformers:\n    - {{database: public, table: t, columns: [{rule}]}}\n"
+    plain_pair.create(source=rules)
+    plain_pair.restore()
+    false = f"SELECT id FROM t WHERE NOT ({condition})"
+    stays = "SELECT id FROM t WHERE v = 'secret'"
+    kept = set(plain_pair.query(plain_pair.target, stays))
+    assert kept <= set(plain_pair.query(plain_pair.source, false))
+    if condition in CERTAIN:
+        assert kept == set(plain_pair.query(plain_pair.source, false))
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("lower(email)", True),
+        ("lower((email)::text)", True),
+        ("(a || '-'::text) || b", True),
+        ("COALESCE(email, ''::character varying)", True),
+        ("COALESCE(n, (0)::bigint), COALESCE(n, '-1'::integer)", True),
+        ("TRIM(BOTH FROM email)", True),
+        ('md5((email)::text) COLLATE "C"', True),
+        ('upper("E (x)")', True),
+        ('"left"(email, 3)', False),
+        ("(email)::character varying(3)", False),
+        ("date_trunc('day'::text, at)", False),
+        ("public.lower(email)", False),
+        ("CASE WHEN a THEN b ELSE NULL::text END", False),
+        ("(data ->> 'mail'::text)", False),
+        ("(n % 10)", False),
+        ("NULLIF(email, ''::text)", False),
+        ("f(t.*)", False),
+        ("(email IS NULL)", False),
+        ("(at AT TIME ZONE 'UTC'::text)", False),
+    ],
+)
+def test_expressions_that_keep_values_apart(expression: str, answer: bool) -> None:
+    assert keeps_apart(expression) is answer
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        ("(other = 'c'::text)", ""),
+        ("(c IS NOT NULL)", ""),
+        ("((c IS NOT NULL) AND other)", ""),
+        ("(c IS NULL)", "null"),
+        ("((other IS NULL) AND (c IS NULL))", "null"),
+        ("(c <> ''::text)", "null"),
+        ("((c)::text <> ''::text)", "null"),
+        ("(c = 'x'::text)", "value"),
+        ("((c IS NOT NULL) AND (length(c) > 3))", "value"),
+        ("(NOT (c IS NOT NULL))", "value"),
+        ("((c IS NOT NULL) = other)", "value"),
+        ("(other = (c IS NOT NULL))", "value"),
+        ("(NOT c)", "value"),
+        ("c", "value"),
+        ("CASE WHEN (c IS NOT NULL) THEN other ELSE true END", "value"),
+    ],
+)
+def test_what_conditions_ask(condition: str, answer: str) -> None:
+    assert asked(condition, "c") == answer
+    assert asked(condition.replace("c ", '"C x" '), "nothing") == ""
