@@ -48,7 +48,8 @@ class CreditCard(Rule):
 
     The result begins with 400000, a range used for tests, so that it is nobody's card; its check
     digit is right (Luhn). A value that isn't 12 to 19 digits, with spaces and dashes only between
-    them, becomes a number of 16 digits, or of as many as the column takes.
+    them and of 32 characters at most, becomes a number of 16 digits, or of as many as the column
+    takes.
 
     With `keep_issuer` the first six digits stay. The result may then be the number of a card that
     exists, as any number with a right check digit may. The digits behind them, but for the check
@@ -133,7 +134,8 @@ class CreditCard(Rule):
         if Kind.INTEGER in (column.kind, self.kind):
             # Its issuer alone could make it too large for 64 bits, whatever follows.
             issuer = (text[:, :_PREFIX] - np.uint8(ord("0"))) @ _POWERS
-            large = fits & (column.length == _LONGEST) & (issuer > _LARGEST_PREFIX)
+            large = fits & (count_in_row(digit) == _LONGEST) & (issuer > _LARGEST_PREFIX)
+            large &= column.length == _LONGEST  # with spaces or dashes it is a text
             _refuse(large, "an integer is too large for a card number")
         account &= fits[:, None]
         length = np.where(fits, column.length, 0)
