@@ -299,6 +299,38 @@ def test_what_no_calendar_has_is_refused(value: bytes) -> None:
         assert caught.value.row == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("random-date", {}),
+        ("date-shift", {}),
+        ("date-noise", {"within": "30d"}),
+        ("date-truncate", {"to": "month"}),
+    ],
+)
+@given(st.sampled_from(["", "-"]), st.from_regex(r"[0-9]{1,12}\.[0-9]{1,8}", fullmatch=True))
+@example("", "0.000")
+@example("-", "0.1")
+@example("", "999999999.99999999")
+@example("", "9999999999.99999999")
+@example("-", "9999999999.99999999")
+@settings(deadline=None, max_examples=100)
+def test_a_decimal_number_fits_its_column_or_is_refused(
+    name: str, options: dict[str, Any], sign: str, unsigned: str
+) -> None:
+    whole, fraction = unsigned.split(".")
+    target = Target(Kind.NUMERIC, precision=len(whole) + len(fraction), scale=len(fraction))
+    value = f"{sign}{int(whole)}.{fraction}".encode()
+    try:
+        (new,) = apply(name, [value], Kind.NUMERIC, target=target, **options)
+    except TransformError:
+        # There is no room for years. A month begins before it, and may do so where nothing fits.
+        assert len(whole) < 8 or (name == "date-truncate" and sign)
+        return
+    assert abs(float(new or b"")) < 10 ** len(whole)
+    assert len((new or b"").partition(b".")[2]) == len(fraction)
+
+
 # Parts
 
 

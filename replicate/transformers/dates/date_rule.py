@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import math
 from dataclasses import replace
 from typing import cast
 
@@ -16,6 +17,8 @@ from replicate.transformers.columnar.lots import Bytes
 from replicate.transformers.columnar.pools import Assembly, Index, Integers, padded
 from replicate.transformers.dates.date_text import Group, OddDate, Rows, no_date, read
 from replicate.transformers.rule import NUMBERS, Rule
+
+_DIGITS_OF_REALS = 300  # in front of the point, and they can't be told from infinity
 
 
 class DateRule(Rule):
@@ -80,6 +83,15 @@ def integer_limit(rule: Rule) -> int:
     if rule.kind in NUMBERS and target.precision is not None:
         most = min(most, 10 ** max(target.precision - (target.scale or 0), 0) - 1)
     return most
+
+
+def real_limit(rule: Rule) -> float:
+    """What reals in the column of `rule` stay below, whatever their sign; infinity if any fits."""
+    target = rule.target
+    if rule.kind not in NUMBERS or target.precision is None:
+        return math.inf
+    digits = max(target.precision - (target.scale or 0), 0)
+    return float(10**digits) if digits < _DIGITS_OF_REALS else math.inf
 
 
 def same_length(text: Bytes, size: int) -> tuple[pa.BinaryArray, Index]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,13 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.lots import Bytes, below, digits, words
 from replicate.transformers.columnar.pools import Index, Integers
-from replicate.transformers.dates.date_rule import DateRule, integer_limit, integers, same_length
+from replicate.transformers.dates.date_rule import (
+    DateRule,
+    integer_limit,
+    integers,
+    real_limit,
+    same_length,
+)
 from replicate.transformers.dates.date_text import (
     EPOCH,
     FIRST_JULIAN,
@@ -74,6 +81,7 @@ class RandomDate(DateRule):
         self._first = (options.min - EPOCH).days
         self._last = (options.max - EPOCH).days
         self._most = integer_limit(self)
+        self._beyond = real_limit(self)
 
     def _replaced(self, group: Group, seeds: Bytes) -> tuple[pa.BinaryArray, Index]:
         form = group.form
@@ -123,6 +131,11 @@ class RandomDate(DateRule):
         day = self._days(drawn)
         old = group.reals()
         julian = (old >= FIRST_JULIAN) & (old < LAST_JULIAN)
+        if self._beyond < math.inf and not julian.all():
+            most = int(self._beyond // SECONDS_A_DAY) - 1
+            if most < 1:
+                raise group.error(int(np.argmin(julian)), self.name)
+            day = np.where(julian, day, self._days(drawn, most))
         moment = np.where(
             julian, day + JULIAN + second / SECONDS_A_DAY, day * SECONDS_A_DAY + second
         )

@@ -18,7 +18,13 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.lots import Bytes, below, words
 from replicate.transformers.columnar.pools import Index, Integers
-from replicate.transformers.dates.date_rule import DateRule, integer_limit, integers, same_length
+from replicate.transformers.dates.date_rule import (
+    DateRule,
+    integer_limit,
+    integers,
+    real_limit,
+    same_length,
+)
 from replicate.transformers.dates.date_text import (
     FIRST_DAY,
     FIRST_JULIAN,
@@ -52,6 +58,7 @@ class MovingDate(DateRule):
     def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         self._most = integer_limit(self)
+        self._beyond = real_limit(self)
 
     @abc.abstractmethod
     def _offset(self, group: Group, seeds: Bytes, unit: int) -> Integers:
@@ -128,7 +135,12 @@ class MovingDate(DateRule):
         new = (-old if minus else old) + distance
         edges = int(FIRST_JULIAN * 10) * unit // 10, int(LAST_JULIAN * 10) * unit // 10 - 1
         turned = julian & ((new < edges[0]) | (new > edges[1]))
+        beyond = int(min(self._beyond * unit, 2**62))
+        turned |= np.abs(new) >= beyond
         new = np.where(turned, new - 2 * distance, new)
+        wrong = np.abs(new) >= beyond
+        if wrong.any():
+            raise group.error(int(np.argmax(wrong)), self.name)
         one = np.ones(len(new), np.int64)
         return written(np.abs(new), one * places, new < 0, one)
 
@@ -136,13 +148,17 @@ class MovingDate(DateRule):
         self, group: Group, offset: Integers, julian: npt.NDArray[np.bool_], places: int
     ) -> tuple[pa.BinaryArray, Index]:
         values = []
-        for text, seconds, in_days in zip(
-            group.text, offset.tolist(), julian.tolist(), strict=True
+        for row, (text, seconds, in_days) in enumerate(
+            zip(group.text, offset.tolist(), julian.tolist(), strict=True)
         ):
             value = Decimal(text.tobytes().rstrip(b"\0").decode())
             distance = Decimal(seconds) / SECONDS_A_DAY if in_days else Decimal(seconds)
             if in_days and not FIRST_JULIAN <= value + distance < LAST_JULIAN:
                 distance = -distance
+            elif abs(value + distance) >= self._beyond:
+                distance = -distance
+                if abs(value + distance) >= self._beyond:
+                    raise group.error(row, self.name)
             values.append(f"{value + distance:.{places}f}".encode())
         return strings(values), np.arange(len(values), dtype=np.int32)
 

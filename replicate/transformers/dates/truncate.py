@@ -15,7 +15,13 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.lots import Bytes
 from replicate.transformers.columnar.pools import Index, Integers
-from replicate.transformers.dates.date_rule import DateRule, integer_limit, integers, same_length
+from replicate.transformers.dates.date_rule import (
+    DateRule,
+    integer_limit,
+    integers,
+    real_limit,
+    same_length,
+)
 from replicate.transformers.dates.date_text import (
     CYCLE,
     FIRST_DAY,
@@ -76,6 +82,7 @@ class DateTruncate(DateRule):
         super().__init__(options, target=target, draw=draw)
         self._to = options.to
         self._most = integer_limit(self)
+        self._beyond = real_limit(self)
         if self.kind is Kind.DATE and self._to in ("day", "hour"):
             raise UsageError(
                 f"date-truncate to the {self._to} leaves a column of dates as it is",
@@ -140,6 +147,9 @@ class DateTruncate(DateRule):
         else:
             start = self._begun(np.floor(days).astype(np.int64))
             new = np.where(julian, start + JULIAN, start * float(SECONDS_A_DAY))
+        wrong = np.abs(new) >= self._beyond
+        if wrong.any():
+            raise group.error(int(np.argmax(wrong)), self.name)
         form = b"%%.%df" % max(group.form.digits, 1)
         pool = strings([form % each for each in new.tolist()])
         return pool, np.arange(len(new), dtype=np.int32)
