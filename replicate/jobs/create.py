@@ -151,9 +151,8 @@ def create_dump(
         # Neither has opened a connection so far.
         most = jobs or settings.jobs or cores()
         processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
-        # Stretching keys takes long, and is done while the server is asked.
-        beside = stack.enter_context(Threads(max_workers=1))
-        root = beside.submit(masking_root, config)
+        # To stretch a key takes long, and is done while the server is asked.
+        stretching = stack.enter_context(Threads(max_workers=1)).submit(masking_root, config)
         _refuse_taken_name(library, name)
         # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
         origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
@@ -168,14 +167,15 @@ def create_dump(
             chunk_size=settings.chunk_size,
             slice_size=settings.target_slice,
         )
+        # They get ready while keys are stretched.
         processes.start(workers)
-        sealed = beside.submit(_sealing, config, library.keyring, new_key=new_key)
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
-        sealing = sealed.result()
+        # Stores a slot where there is none yet: not before all that may refuse the dump.
+        sealing = _sealing(config, library.keyring, new_key=new_key)
         run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
-        masking_key = root.result()
+        masking_key = stretching.result()
         watch = stack.enter_context(
             watching(config, sealing.format.run_id, tables, plan, masking_key)
         )

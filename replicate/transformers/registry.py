@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -99,6 +99,12 @@ def build(name: str, options: Mapping[str, Any], *, target: Target, draw: Draw) 
     return cls(checked, target=target, draw=draw)
 
 
+def import_built_in(names: Iterable[str]) -> None:
+    """Import those of `names` that are built in, and pass over the others."""
+    for name in _BUILT_IN.keys() & names:
+        find(name)
+
+
 def find(name: str) -> type[Rule]:
     """The class of the transformer `name`. Raises `UsageError` if there is none."""
     if name in _BUILT_IN:
@@ -124,7 +130,7 @@ def _load(entry: EntryPoint) -> type[Rule]:
     where = f"the transformer {entry.name} of the installed package"
     try:
         found = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{where} can't be loaded: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Rule)):
         raise UsageError(f"{where} is no subclass of replicate.transformers.rule.Rule")

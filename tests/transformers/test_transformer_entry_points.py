@@ -12,7 +12,7 @@ import pytest
 from replicate.errors import UsageError
 from replicate.rows.column import Kind
 from replicate.transformers.base import Target
-from replicate.transformers.registry import all_transformers, build, find, names
+from replicate.transformers.registry import all_transformers, build, find, import_built_in, names
 from tests.support.masking import KEYED, apply, column_for
 
 DOCS = Path(__file__).parents[2] / "docs" / "custom-transformers.md"
@@ -29,6 +29,7 @@ def block(word: str) -> str:
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as installers leave one, with the package of the documentation."""
     (tmp_path / "company_masks.py").write_text(block("Shout") + "\n\nNOTHING = 1\n")
+    (tmp_path / "leaving_masks.py").write_text("import sys\n\nsys.exit(0)\n")
     info = tmp_path / "company_masks-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: company-masks\nVersion: 1.0\n")
@@ -36,6 +37,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "[replicate.transformers]\n"
         "shout = company_masks:Shout\n"
         "broken = company_masks.no_such:Shout\n"
+        "leaving = leaving_masks:Shout\n"
         "nothing = company_masks:NOTHING\n"
         "email = company_masks:Shout\n"
     )
@@ -53,10 +55,20 @@ def test_a_package_s_transformer_is_used_by_its_name() -> None:
 
 
 @pytest.mark.usefixtures("package")
+def test_what_is_imported_for_all_workers_is_built_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    family = "replicate.transformers.networks.network"
+    monkeypatch.delitem(sys.modules, family, raising=False)
+    import_built_in(["shout", "ip-address", "no-such-one"])
+    assert family in sys.modules
+    assert "company_masks" not in sys.modules
+
+
+@pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("broken", "broken of the installed package can't be loaded: Mod"),
+        ("leaving", "leaving of the installed package can't be loaded: SystemExit"),
         ("nothing", "no subclass"),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import UsageError
@@ -15,16 +13,14 @@ from replicate.transformers.rule import Rule
 
 
 def import_transformers(config: Config) -> None:
-    """Import what the rules name, so that processes forked afterwards have it, too.
+    """Import the built-in ones that the rules name, so that processes forked afterwards have them.
 
-    A name that isn't known is left for `make_mask` to refuse.
+    Those of installed packages each process imports itself: what they hold, such as a generator of
+    random numbers, is not to be the same in all.
     """
-    if config.source is None:
-        return
-    rules = config.source.transformers
-    for name in {column.transformer_name for rule in rules for column in rule.columns}:
-        with contextlib.suppress(UsageError):
-            registry.find(name)
+    if config.source is not None:
+        rules = config.source.transformers
+        registry.import_built_in({c.transformer_name for rule in rules for c in rule.columns})
 
 
 def make_mask(

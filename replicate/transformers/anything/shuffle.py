@@ -79,8 +79,9 @@ class Shuffle(Rule):
     `least` values or more, and yet so few distinct ones, ends the dump whatever `few` says: the
     column is like that everywhere, and `choice` is for such.
 
-    Equal values get different replacements, in one table and in others, and another dump may
-    shuffle otherwise, since its blocks may be cut otherwise. Distinct values stay distinct.
+    In blocks that are shuffled equal values get different replacements, in one table and in others,
+    and distinct values stay distinct. Another dump may shuffle otherwise, since its blocks may be
+    cut otherwise.
     """
 
     name = "shuffle"
