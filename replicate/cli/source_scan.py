@@ -8,7 +8,7 @@ import click
 
 from replicate.cli.commands import Command, Session, pass_session, session_options
 from replicate.cli.formats import plural
-from replicate.errors import ConfigError, PartialError, ReplicateError
+from replicate.errors import PartialError, ReplicateError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ def scan(
     if write:
         try:
             written = write_suggestions(config, report, least)
-        except ConfigError:
+        except ReplicateError:
             if not console.json:
                 _print_total(console, report, least, written=False)
                 _print_section(console, report, least)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ def write_rules(
 
     The new text is loaded as a configuration, and `prove` has to accept that, before it takes the
     file's place. Raises `ConfigError` where the rules can't be put in or the result does not hold,
-    and `ConflictError` where somebody else changed the file meanwhile; it is then as it was.
+    `ConflictError` where somebody else changed the file meanwhile, and `ReplicateError` where it
+    is write-protected or the disk says no; it is then as it was.
     """
     # A link stays one: what it leads to is replaced.
     file = Path(os.path.realpath(path))
@@ -36,6 +38,9 @@ def write_rules(
 
 def _replace(file: Path, before: bytes, after: bytes, check: Callable[[Path], None]) -> None:
     status = file.stat()
+    # To put another file in its place would take no more than the right to write to the folder.
+    if not status.st_mode & 0o222 or not os.access(file, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is write-protected", str(file))
     handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     new = Path(name)
     try:

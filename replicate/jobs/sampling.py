@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from replicate.databases.base import RowBlock, Slice, Snapshot, Source, Table
+from replicate.errors import DatabaseError
 from replicate.rows.column import Kind
 from replicate.rows.grammar import NULL_FIELD, TAGS, unescape_value
 
@@ -25,17 +26,24 @@ _BACKSLASH = b"\\"
 
 
 class Places:
-    """Reads from the beginning, the middle and the end of tables, all of them at one moment.
+    """Reads from the beginning, the middle and the end of tables.
 
     A reader that is given up may take its connection with it, so it isn't the snapshot's own. To
     begin another one takes longer than to read on for a few MiB, so where the end of a piece is as
     near as that it is read to its end.
+
+    All is read at the snapshot's moment, unless the database is one whose moments can't be joined
+    once it was written to (SQLite in WAL mode). A reader begun after that sees a later moment; a
+    table whose columns are others by then is not read.
     """
 
     def __init__(self, source: Source, snapshot: Snapshot) -> None:
         self._source = source
         self._snapshot = snapshot
         self._reader: Snapshot | None = None
+        self._later = False
+        # At once, while hardly anybody can have written since the snapshot was opened.
+        self._begin()
 
     def close(self) -> None:
         if self._reader is not None:
@@ -52,10 +60,10 @@ class Places:
 
     def blocks(self, piece: Slice) -> Generator[RowBlock, None, None]:
         """The rows of a piece: close it when enough were read. Raises `DatabaseError`."""
-        if self._reader is None:
-            shared = self._snapshot.share()
-            self._reader = self._source.open() if shared is None else self._source.join(shared)
-        blocks = self._reader.read(piece)
+        reader = self._reader or self._begin()
+        if self._later:
+            _refuse_changed(piece.table, reader)
+        blocks = reader.read(piece)
         whole = False
         try:
             try:
@@ -69,6 +77,27 @@ class Places:
             if not whole:
                 _close(blocks)
                 self.close()
+
+    def _begin(self) -> Snapshot:
+        shared = self._snapshot.share()
+        self._reader = self._source.open() if shared is None else self._source.join(shared)
+        try:
+            self._later = shared is None or not self._snapshot.confirm_shared()
+        except BaseException:
+            self.close()
+            raise
+        return self._reader
+
+
+def _refuse_changed(table: Table, reader: Snapshot) -> None:
+    """Raises `DatabaseError` where the reader would not find the columns that `table` has."""
+    now = reader.schema().find(table.schema, table.name)
+    if now is None or now.columns != table.columns:
+        happened = "removed or renamed" if now is None else "altered"
+        raise DatabaseError(
+            f"the table {table.qualified} was {happened} while the source was being read",
+            hint="run it again",
+        )
 
 
 def _ends_soon(blocks: Iterator[RowBlock]) -> bool:

@@ -7,7 +7,7 @@ hold no value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from replicate.databases.registry import open_source
 from replicate.errors import ConfigError, DatabaseError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
 from replicate.jobs.masking.agreement import ColumnKey
+from replicate.jobs.masking.plan import UNTOUCHED
 from replicate.jobs.opening import needed
 from replicate.jobs.relations import Keys, Lineage
 from replicate.jobs.rule_writing import write_rules
@@ -53,17 +54,16 @@ def scan_source(
     fits none, and `ConfigError` for rules that don't fit the schema.
     """
     source = open_source(needed(config.source, "source"))
-    with closing(source.open()) as snapshot:
+    with closing(source.open()) as snapshot, closing(Places(source, snapshot)) as places:
         schema = snapshot.schema()
         selected = select_tables(config, schema).tables
         lineage = Lineage(selected, _chosen(schema, selected, only))
         config = _without_policy(config)
         plan = plan_masking(config, schema, selected)
         scan = _Scan(plan, lineage, Keys(selected))
-        with closing(Places(source, snapshot)) as places:
-            for table in lineage.heads:
-                detail(f"looking at {table.qualified}")
-                scan.look_at(table, Sampler(places), rows)
+        for table in lineage.heads:
+            detail(f"looking at {table.qualified}")
+            scan.look_at(table, Sampler(places), rows)
     return scan.report(Suggestions(config, schema, selected, scan.keys))
 
 
@@ -152,7 +152,9 @@ class _Scan:
         return sample
 
     def report(self, suggestions: Suggestions) -> ScanReport:
-        found = [self._decide(each) for each in self._with_parents()]
+        raised = self._with_parents()
+        whole = {each.key: each for each in raised if not each.finding.path}
+        found = [self._decide(each, whole) for each in raised]
         filled = iter(suggestions.fill([each for each in found if _is_open(each)], self._tried))
         found = [next(filled) if _is_open(each) else each for each in found]
         order = {(table.schema, table.name): i for i, table in enumerate(self._lineage.heads)}
@@ -166,25 +168,36 @@ class _Scan:
         )
 
     def _with_parents(self) -> list[ColumnReport]:
-        """What was found, and columns that one of those refers to: they hold the same values."""
+        """What was found, and columns that one of those refers to: they hold the same values.
+
+        So a column is at least as surely personal as any that refers to it.
+        """
         found = {(*each.key, each.finding.path): each for each in self._found}
         waiting = list(found.values())
         while waiting:
             child = waiting.pop()
             parent = self.keys.parent(child.key)
-            if parent is None or child.finding.path or (*parent, "") in found:
+            if parent is None or child.finding.path:
+                continue
+            own = found.get((*parent, ""))
+            if own is not None and own.finding.sure >= child.finding.sure:
                 continue
             table = self.keys.table(parent)
             column = next((c for c in table.columns if c.name == parent[2]), None)
             if column is None:
                 continue
-            why = f"{child.label} refers to it and looks like one"
-            finding = replace(child.finding, why=(why,))
+            why: tuple[str, ...] = (f"{child.label} refers to it and looks like one",)
+            if own is not None and own.finding.looks_like == child.finding.looks_like:
+                why = (*own.finding.why, *why)
+            finding = replace(child.finding, why=why)
             found[*parent, ""] = ColumnReport(table, column, finding)
             waiting.append(found[*parent, ""])
         return list(found.values())
 
-    def _decide(self, report: ColumnReport) -> ColumnReport:
+    def _decide(
+        self, report: ColumnReport, whole: Mapping[ColumnKey, ColumnReport]
+    ) -> ColumnReport:
+        """`whole` are the columns that were found, without paths in them."""
         now = self._transformer_of(report)
         if now:
             return replace(report, transformer=now)
@@ -192,11 +205,27 @@ class _Scan:
         if column.fixed:
             note = f"can't be masked: {column.fixed}"
             return replace(report, note=note, hint="say `transient` if it may stay as it is")
-        parent = self.keys.parent(report.key)
-        if parent is not None and not report.finding.path:
-            note = f"masked with {'.'.join(parent)}, which it refers to"
-            return replace(report, note=note, follows=parent)
-        return report
+        above = [] if report.finding.path else self._above(report, whole)
+        if not above:
+            return report
+        kept = next(filter(None, map(self._transformer_of, above)), "") == UNTOUCHED
+        key = above[0].key
+        note = f"{'left as it is' if kept else 'masked'} with {'.'.join(key)}, which it refers to"
+        return replace(report, note=note, follows=key)
+
+    def _above(
+        self, report: ColumnReport, whole: Mapping[ColumnKey, ColumnReport]
+    ) -> list[ColumnReport]:
+        """What the column refers to, what that refers to, and so on.
+
+        Empty where that leads back to the column: none of a ring would get a transformer.
+        """
+        found: dict[ColumnKey, ColumnReport] = {}
+        key = self.keys.parent(report.key)
+        while key is not None and key in whole and key not in found:
+            found[key] = whole[key]
+            key = self.keys.parent(key)
+        return [] if report.key in found else list(found.values())
 
     def _transformer_of(self, report: ColumnReport) -> str:
         """What the config has for it; of a table with partitions, what all of them have."""

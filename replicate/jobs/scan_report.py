@@ -61,9 +61,13 @@ class ScanReport:
         return [each for each in self.found if each.finding.sure >= level.value]
 
     def undecided(self, level: Level) -> list[ColumnReport]:
-        """What has no transformer, and won't get one from the column that it refers to."""
+        """What has no transformer, and won't get one from the column that it refers to.
+
+        That one has to be among those from this level on: it has a transformer, or is undecided.
+        """
         found = self.from_level(level)
-        return [each for each in found if not each.transformer and each.follows is None]
+        listed = {each.key for each in found if not each.finding.path}
+        return [each for each in found if not each.transformer and each.follows not in listed]
 
     def unsettled(self, level: Level) -> list[ColumnReport]:
         """What of that nothing is suggested for: somebody has to decide by hand."""

@@ -8,7 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from replicate.cli.app import cli
+from replicate.errors import ConflictError
 from tests.support.cli_process import Workplace
 from tests.support.personal_columns import FIRST, LAST
 
@@ -107,6 +110,32 @@ def test_rules_between_brackets_are_printed_instead(place: Workplace) -> None:
     assert "brackets or braces" in result.err
     assert "  transformers:\n    - database: main\n      table: people\n" in result.out
     assert place.config.read_bytes() == before
+
+
+def test_what_a_write_protected_file_lacks_is_printed(place: Workplace) -> None:
+    before = place.config.read_bytes()
+    place.config.chmod(0o400)
+    result = place.run("source", "scan", "--write")
+    assert result.code == 1
+    assert "can't be written: it is write-protected\n" in result.err
+    assert "  transformers:\n    - database: main\n      table: people\n" in result.out
+    assert "1 of them without a transformer" in result.err
+    assert place.config.read_bytes() == before
+    bare = place.run("source", "scan", "--write", "--json")
+    assert bare.code == 1
+    assert bare.json["findings"]
+
+
+def test_what_somebody_else_s_change_kept_out_is_printed(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def conflict(*_: object) -> None:
+        raise ConflictError("changed meanwhile")
+
+    monkeypatch.setattr("replicate.jobs.scan.write_suggestions", conflict)
+    result = CliRunner().invoke(cli, ["-c", str(place.config), "source", "scan", "--write"])
+    assert isinstance(result.exception, ConflictError)
+    assert "  transformers:\n    - database: main\n      table: people\n" in result.output
 
 
 def test_only_some_tables(place: Workplace) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from replicate.config import Config, load_config
+from replicate.databases.base import Slice, Table
 from replicate.databases.sqlite import reading
 from replicate.errors import ConfigError, TransformError, UsageError
 from replicate.jobs import preview as module
@@ -114,6 +115,31 @@ def test_what_is_read_of_a_table_is_bounded(
     assert len(closed) == 3, "once a table, and at the end"
     assert texts(found, "customers", "id") == [("1", "1"), ("2", "2"), ("3", "3")]
     assert found == expected
+
+
+def test_columns_that_change_places_meanwhile_are_not_taken_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "live.db"
+    make = "CREATE TABLE t(id INTEGER PRIMARY KEY, {} TEXT, {} TEXT);"
+    rows = "INSERT INTO t(id, secret, email) VALUES (1, 'hush', 'ada@shop.example');"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript("PRAGMA journal_mode = wal;" + make.format("secret", "email") + rows)
+        conf = tmp_path / "conf.yaml"
+        conf.write_text(
+            f"source:\n  connection_uri: sqlite:///{file}\n  transformers:\n"
+            "    - {database: main, table: t, columns: [{name: email, transformer_name: email}]}\n"
+        )
+        pieces = sampling.Places.pieces
+
+        def swapped(places: sampling.Places, table: Table) -> list[Slice]:
+            database.executescript("DROP TABLE t;" + make.format("email", "secret") + rows)
+            return pieces(places, table)
+
+        monkeypatch.setattr(sampling.Places, "pieces", swapped)
+        found = preview_masking(load_config(conf, sections=["source"]))
+    [(before, _)] = texts(found, "t", "email")
+    assert before == "ada@shop.example"
 
 
 def test_a_value_that_can_t_be_masked_stops_it_as_it_would_a_dump(tmp_path: Path) -> None:

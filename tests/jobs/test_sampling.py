@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from replicate.databases.base import ColumnInfo, RowBlock, Slice, Snapshot, Source, Table
+from replicate.databases.sqlite.source import SQLiteSource
 from replicate.errors import DatabaseError
 from replicate.jobs import sampling
 from replicate.jobs.sampling import Places, Sampler
@@ -44,6 +48,9 @@ class Stand:
     def join(self, _: object) -> Stand:
         self.opened += 1
         return self
+
+    def confirm_shared(self) -> bool:
+        return True
 
     def close(self) -> None:
         self.closed += 1
@@ -162,3 +169,77 @@ def test_no_rows_wanted() -> None:
     stand = Stand([[_rows(9)]])
     assert stand.sampler().sample(TABLE, 0).rows == 0
     assert stand.asked == []
+
+
+LIVE = """
+PRAGMA journal_mode = wal;
+CREATE TABLE t(id INTEGER PRIMARY KEY, secret TEXT, name TEXT);
+INSERT INTO t VALUES (1, 'hush', 'Ada');
+"""
+SWAPPED = "DROP TABLE t; CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, secret TEXT);"
+CHANGES = {
+    SWAPPED + "INSERT INTO t VALUES (1, 'Ada', 'hush')": "altered",
+    "ALTER TABLE t ADD COLUMN more TEXT": "altered",
+    "ALTER TABLE t DROP COLUMN secret": "altered",
+    "ALTER TABLE t RENAME TO other": "removed or renamed",
+    "DROP TABLE t": "removed or renamed",
+}
+
+
+def _change(file: Path, sql: str) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(sql)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Path:
+    """A database that others can write to while it is read."""
+    file = tmp_path / "live.db"
+    _change(file, LIVE)
+    return file
+
+
+@pytest.mark.parametrize("sql", CHANGES)
+def test_what_is_written_after_the_beginning_is_not_seen(live: Path, sql: str) -> None:
+    source = SQLiteSource(live)
+    with closing(source.open()) as snapshot, closing(Places(source, snapshot)) as places:
+        _change(live, sql)
+        [table] = snapshot.schema().tables
+        assert Sampler(places).sample(table, 9).values["secret"] == ["hush"]
+
+
+@pytest.mark.parametrize(("sql", "told"), CHANGES.items())
+def test_a_table_that_is_another_for_a_later_reader_is_not_read(
+    live: Path, sql: str, told: str
+) -> None:
+    source = SQLiteSource(live)
+    with closing(source.open()) as snapshot, closing(Places(source, snapshot)) as places:
+        [table] = snapshot.schema().tables
+        places.close()  # as where a reader is given up
+        _change(live, sql)
+        with pytest.raises(DatabaseError, match=rf"^the table main\.t was {told} while") as caught:
+            Sampler(places).sample(table, 9)
+        assert caught.value.hint == "run it again"
+
+
+def test_rows_written_meanwhile_keep_no_later_reader_from_reading(live: Path) -> None:
+    source = SQLiteSource(live)
+    with closing(source.open()) as snapshot, closing(Places(source, snapshot)) as places:
+        [table] = snapshot.schema().tables
+        places.close()
+        _change(live, "INSERT INTO t VALUES (2, 'hush', 'Bob')")
+        assert Sampler(places).sample(table, 9).values["name"] == ["Ada", "Bob"]
+
+
+def test_a_reader_that_can_t_be_asked_for_its_moment_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand = Stand([])
+
+    def fail(_: object) -> bool:
+        raise DatabaseError("no")
+
+    monkeypatch.setattr(Stand, "confirm_shared", fail)
+    with pytest.raises(DatabaseError):
+        stand.places()
+    assert (stand.opened, stand.closed) == (1, 1)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from replicate.config import Config, load_config
 from replicate.databases.registry import open_source
-from replicate.errors import ConfigError, ConflictError, UsageError
+from replicate.errors import ConfigError, ConflictError, ReplicateError, UsageError
 from replicate.jobs.create import create_dump
 from replicate.jobs.masking import plan_masking
 from replicate.jobs.progress import Silent
@@ -114,6 +116,73 @@ def test_a_column_that_others_refer_to_is_told_by_them(people: Path) -> None:
     [parent, child] = report.found
     assert (parent.label, parent.suggested) == ("main.a.x", "email")
     assert child.follows == ("main", "a", "x")
+
+
+def _empty(folder: Path, tables: str, source: str = "") -> Path:
+    """conf.yaml over tables without rows, so that their columns have names alone."""
+    with closing(sqlite3.connect(folder / "empty.db")) as database:
+        database.executescript(tables)
+    return _configure(folder, f"sqlite:///{folder}/empty.db", source)
+
+
+BEHIND = """
+CREATE TABLE top(name TEXT PRIMARY KEY);
+CREATE TABLE parent(id INTEGER PRIMARY KEY, author TEXT UNIQUE REFERENCES top(name));
+CREATE TABLE child(id INTEGER PRIMARY KEY, email TEXT REFERENCES parent(author));
+"""
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_column_is_as_surely_personal_as_one_that_refers_to_it(tmp_path: Path, top: bool) -> None:
+    tables = BEHIND if top else BEHIND.replace(" REFERENCES top(name)", "")
+    file = _empty(tmp_path, tables)
+    alone = scan_source(_config(_empty(tmp_path, "DROP TABLE child")), rows=0)
+    sure = {each.label: each.finding.sure for each in alone.found}
+    _empty(tmp_path, BEHIND.splitlines()[-1])
+    report = scan_source(_config(file))
+    found = {each.label.removeprefix("main."): each for each in report.found}
+    child = found["child.email"]
+    assert 0 < sure["main.parent.author"] < Level.MEDIUM.value <= child.finding.sure
+    assert found["parent.author"].finding.sure == child.finding.sure
+    assert found["parent.author"].finding.why == (
+        "main.child.email refers to it and looks like one",
+    )
+    root = "top.name" if top else "parent.author"
+    [left] = report.undecided(Level.MEDIUM)
+    assert (left.label, left.suggested) == (f"main.{root}", "email")
+    assert [rule.table for rule in write_suggestions(_config(file), report, Level.MEDIUM)] == [
+        root.partition(".")[0]
+    ]
+    after = scan_source(_config(file))
+    assert [each.transformer for each in after.from_level(Level.MEDIUM)] == ["email"] * (2 + top)
+
+
+def test_columns_that_refer_to_each_other_follow_none(tmp_path: Path) -> None:
+    tables = """
+    CREATE TABLE a(email TEXT PRIMARY KEY REFERENCES b(x));
+    CREATE TABLE b(x TEXT PRIMARY KEY REFERENCES a(email));
+    CREATE TABLE c(email TEXT REFERENCES a(email));
+    """
+    report = scan_source(_config(_empty(tmp_path, tables)))
+    assert {each.label for each in report.undecided(Level.MEDIUM)} == {"main.a.email", "main.b.x"}
+
+
+def test_a_column_follows_only_what_is_listed_with_it(tmp_path: Path) -> None:
+    report = scan_source(_config(_empty(tmp_path, BEHIND)))
+    [child] = [each for each in report.found if each.table.name == "child"]
+    alone = replace(report, found=(child,))
+    assert alone.undecided(Level.MEDIUM) == [child]
+
+
+def test_a_column_that_refers_to_one_that_stays_is_told_to_stay(tmp_path: Path) -> None:
+    rule = (
+        "  transformers:\n    - {database: main, table: top, "
+        "columns: [{name: name, transformer_name: transient}]}\n"
+    )
+    report = scan_source(_config(_empty(tmp_path, BEHIND, rule)))
+    assert report.undecided(Level.LOW) == []
+    notes = {each.column.name: each.note for each in report.found}
+    assert notes["email"] == "left as it is with main.parent.author, which it refers to"
 
 
 def test_tables_and_rows_can_be_limited(people: Path) -> None:
@@ -281,6 +350,32 @@ def test_a_full_disk_leaves_the_file(people: Path, monkeypatch: pytest.MonkeyPat
         write_suggestions(config, report, Level.MEDIUM)
     assert people.read_bytes() == before
     assert _listed(people.parent) == ["conf.yaml", "prod.db"]
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400])
+def test_a_write_protected_file_is_left_alone(people: Path, mode: int) -> None:
+    before = people.read_bytes()
+    config = _config(people)
+    report = scan_source(config)
+    people.chmod(mode)
+    with pytest.raises(ReplicateError, match=r"conf\.yaml can't be written: it is write-protected"):
+        write_suggestions(config, report, Level.MEDIUM)
+    assert people.read_bytes() == before
+    assert stat.S_IMODE(people.stat().st_mode) == mode
+    assert _listed(people.parent) == ["conf.yaml", "prod.db"]
+
+
+def test_a_file_that_only_others_may_write_is_left_alone(
+    people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = people.read_bytes()
+    config = _config(people)
+    report = scan_source(config)
+    access = os.access
+    monkeypatch.setattr("os.access", lambda file, mode: mode != os.W_OK and access(file, mode))
+    with pytest.raises(ReplicateError, match="write-protected"):
+        write_suggestions(config, report, Level.MEDIUM)
+    assert people.read_bytes() == before
 
 
 def test_types_that_sqlite_does_not_keep(tmp_path: Path) -> None:
