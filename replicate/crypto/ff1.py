@@ -112,9 +112,11 @@ class Permutation:
         _check(symbols, length, rows, radix)
         if rows and length.max() > width:
             raise ValueError("a string ends outside of its row")
+        if not symbols.size:
+            return np.zeros_like(symbols)
         data = np.zeros(symbols.size + EIGHT, np.uint8)
         data[: symbols.size] = symbols.reshape(-1)
-        start = slice(0, rows * width, width or 1)
+        start = slice(0, rows * width, width)
         wide = max(width, _NARROWEST)
         out = self._all(data, start, length, radix, tweaks, width=wide, backwards=backwards)
         return out if wide == width else np.ascontiguousarray(out[:, :width])

@@ -38,6 +38,8 @@ _SPACE, _QUOTE, _COMMA, _COLON, _BACKSLASH, _MINUS, _POINT, _ZERO = b' ",:\\-.0'
 _OPEN, _CLOSE = b"{}"
 _LETTER, _E = b"ae"
 _CASE = np.uint8(0x20)  # what tells braces from brackets
+# More than a scalar, or a backslash, in so many bytes, if they are many, take too much memory.
+_DENSE, _MANY = 5, 100_000
 _IS_SPACE = np.isin(np.arange(256), [ord(letter) for letter in " \t\n\r"])
 _IS_DIGIT = np.isin(np.arange(256), list(b"0123456789"))
 _TRUE, _NULL, _FALS = np.frombuffer(b"truenullfals", "<u4")
@@ -64,7 +66,8 @@ class Outlined:
 
 
 def outlined(column: Column) -> Outlined | None:
-    """The objects and arrays of a column, or None if there are too few, or one is not JSON.
+    """The objects and arrays of a column, or None if there are too few, one is not JSON, or they
+    are little but scalars of a digit or escapes.
 
     Those that have spaces around them are left out. The others are JSON if their outlines are, and
     what is escaped in them: nothing else is left to be checked.
@@ -84,6 +87,9 @@ def outlined(column: Column) -> Outlined | None:
     data = np.zeros((texts.size // WORD + 2) * WORD, np.uint8)
     data[: texts.size] = texts
     slashes = np.flatnonzero(data == _BACKSLASH)
+    many = max(_MANY, texts.size // _DENSE)
+    if slashes.size > many:
+        return None
     found = _found(data, slashes, bounds)
     if found is None:
         return None
@@ -91,7 +97,7 @@ def outlined(column: Column) -> Outlined | None:
     edge = scalars ^ after(scalars)
     edges = np.flatnonzero(flags(edge))
     begin, end = edges[0::2], edges[1::2]
-    if not _are_scalars(data, begin, end, bare):
+    if len(begin) > many or not _are_scalars(data, begin, end, bare):
         return None
     first = np.searchsorted(begin, bounds)
     gone = np.concatenate(([0], np.cumsum(end - begin - 1)))

@@ -174,3 +174,9 @@ def test_few_documents_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outlined(column("[1]", "5", "[2]")) is None
     assert outlined(column("[1]", "5", "[2]", "[3]")) is not None
     assert outlined(column()) is None
+
+
+def test_what_would_take_too_much_memory_is_left() -> None:
+    for dense in ("[" + "1," * 60_000 + "1]", '["' + "\\n" * 120_000 + '"]'):
+        assert outlined(column(dense, dense, dense)) is None
+    assert outlined(column(*['["some text", 12345]'] * 60_000)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from replicate.errors import TransformError
+from replicate.errors import TransformError, UsageError
 from replicate.rows.column import Kind
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.grammar import escape_value, unescape_value
@@ -124,6 +125,29 @@ def test_keys_and_chance(name: str) -> None:
     assert min(differ) > 40
     assert apply(name, values, draw=RANDOM) != apply(name, values, draw=RANDOM)
     assert keyed[0] == keyed[28] or find(name).by_block  # equal values
+
+
+@pytest.mark.parametrize(
+    "name",
+    [c.name for c in all_transformers() if not (c.by_block or c.name.startswith("custom-"))],
+)
+def test_a_value_alone_becomes_what_it_does_among_others(name: str) -> None:
+    cls = find(name)
+    options = OPTIONS.get(name, {})
+    switched = [
+        {key: not field.default}
+        for key, field in cls.Options.model_fields.items()
+        if isinstance(field.default, bool)
+    ]
+    values = [*SAMPLES.get(name, [b"2020-01-31"])[:5], b"n/a", b"x", b"7", "Zoë Müller".encode()]
+    for more in [{}, *switched]:
+        alone = {}
+        for value in values:
+            with contextlib.suppress(TransformError, UsageError):
+                [alone[value]] = apply(name, [value], **options | more)
+        if alone:
+            among = apply(name, list(alone), **options | more)
+            assert among == list(alone.values())
 
 
 @settings(max_examples=60, deadline=None)

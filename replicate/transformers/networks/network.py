@@ -296,7 +296,7 @@ class MacAddress(Rule):
             drawn = self._permuted(old, count)
         else:
             drawn = hexadecimal(_local(self.draw(column)))
-        new = np.ascontiguousarray(drawn[:, :_LONG])
+        new = drawn[:, :_LONG].copy()  # written to, unlike what is drawn
         new -= ((new >= ord("a")) & capitals[:, None]) * _CASE
         if self._keep_vendor:
             new[:, :_VENDOR] = old[:, :_VENDOR]
