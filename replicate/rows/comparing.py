@@ -19,14 +19,19 @@ class Equality(Enum):
     """Which values of a column are equal to its database, in keys and in joins.
 
     `ASCII_CASE`: those that differ in the case of ASCII letters alone; `CASE`: in that of any
-    letters; `TRAILING_SPACES`: in spaces at the end. `UNKNOWN` stands for rules that are not known
-    here: a collation of somebody's own, or one that takes accents for none.
+    letters, each for itself; `CASE_IN_CONTEXT`: likewise, but a capital sigma ends a word as a
+    final one, and a dotted capital I keeps its dot. `TRAILING_SPACES`: in spaces at the end;
+    `PADDED`: likewise, and text of another type is compared in its own way. `UNKNOWN` stands for
+    rules that are not known here: a collation of somebody's own, or one that takes accents for
+    none.
     """
 
     BYTES = "byte for byte"
     ASCII_CASE = "regardless of the case of ASCII letters"
     CASE = "regardless of case"
+    CASE_IN_CONTEXT = "regardless of case, letters by their place in a word"
     TRAILING_SPACES = "regardless of spaces at the end"
+    PADDED = "regardless of the spaces that pad it"
     UNKNOWN = "by rules of its own"
 
 
@@ -51,17 +56,17 @@ def folded(column: Column, equality: Equality) -> Column:
     data = gather(column.data, column.start, column.length)
     end = np.cumsum(column.length)
     start = end - column.length
-    if equality is Equality.TRAILING_SPACES:
+    if equality in (Equality.TRAILING_SPACES, Equality.PADDED):
         return _of(column, data, start, _without_spaces(data, start, end))
     lowered = _LOWER[data]
-    odd = lowered > 127 if equality is Equality.CASE else lowered == 0
+    odd = lowered == 0 if equality is Equality.ASCII_CASE else lowered > 127
     if not odd.any():
         same = np.array_equal(lowered, data)
         return column if same else _of(column, lowered, start, column.length)
     before = np.concatenate(([0], np.cumsum(odd)))
     rows = np.flatnonzero(before[end] > before[start])
     values = [lowered[start[row] : end[row]].tobytes() for row in rows.tolist()]
-    fold = _without_case if equality is Equality.CASE else _until_nul
+    fold = _FOLDS[equality]
     return _with(_of(column, lowered, start, column.length), rows, [fold(each) for each in values])
 
 
@@ -69,11 +74,13 @@ _NEVER_FOLDED = frozenset({Kind.BINARY, Kind.INTEGER, Kind.REAL, Kind.NUMERIC, K
 _BYTES = np.arange(256)
 _LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(np.uint8)
 _SPACE = 32
-_MET = (
-    ("i\N{COMBINING DOT ABOVE}", "i"),
-    ("\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"),
+_BY_ITSELF = str.maketrans(
+    {
+        "\N{GREEK CAPITAL LETTER SIGMA}": "\N{GREEK SMALL LETTER SIGMA}",
+        "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}": "i",
+    }
 )
-"""What a letter becomes in lower case to one library, and to another one something else."""
+"""What becomes in lower case of letters whose place in a word, or whose dot, may matter."""
 
 
 def _of(column: Column, data: Bytes, start: Integers, length: Integers) -> Column:
@@ -104,14 +111,25 @@ def _without_spaces(data: Bytes, start: Integers, end: Integers) -> Integers:
 
 def _without_case(value: bytes) -> bytes:
     try:
-        text = value.decode().lower()
+        return value.decode().translate(_BY_ITSELF).lower().encode()
     except UnicodeDecodeError:
         return value  # no text to the database either, which compares its bytes
-    for one, other in _MET:
-        text = text.replace(one, other)
-    return text.encode()
+
+
+def _without_case_in_context(value: bytes) -> bytes:
+    try:
+        return value.decode().lower().encode()
+    except UnicodeDecodeError:
+        return value
 
 
 def _until_nul(value: bytes) -> bytes:
     """What SQLite compares: as many bytes, but none that stand behind a NUL."""
     return value.partition(b"\0")[0].ljust(len(value), b"\0")
+
+
+_FOLDS = {
+    Equality.ASCII_CASE: _until_nul,
+    Equality.CASE: _without_case,
+    Equality.CASE_IN_CONTEXT: _without_case_in_context,
+}

@@ -105,6 +105,102 @@ def test_keys_that_refer_to_keys(tmp_path: Path) -> None:
     assert _query(project.target, "SELECT count(*) FROM c WHERE x = 'ann'") == [(0,)]
 
 
+LINKED = "{{name: {}, transformer_name: token, link: l}}"
+
+
+def _linked(**columns: str) -> str:
+    """A rule for a column of each table, all with one link."""
+    rule = "    - {{database: main, table: {}, columns: [{}]}}\n"
+    return "".join(rule.format(t, LINKED.format(name)) for t, name in columns.items())
+
+
+@pytest.mark.parametrize("other", ["u(a TEXT)", "u(a JSON)"])
+@pytest.mark.parametrize("link", [True, False])
+def test_a_key_of_its_own_joins_with_others_byte_for_byte(
+    tmp_path: Path, other: str, link: bool
+) -> None:
+    inside = "JSON" in other
+    script = f"""
+        CREATE TABLE t(a TEXT COLLATE NOCASE UNIQUE);
+        CREATE TABLE {other};
+        INSERT INTO t VALUES ('Bob'), ('x');
+        INSERT INTO u VALUES ('{'{"e":"Bob"}' if inside else "Bob"}');
+    """
+    rules = _linked(t="a", u="a.e" if inside else "a")
+    project = _project(tmp_path, script, rules if link else rules.replace(", link: l", ""))
+    _copied(project)
+    value = "a ->> 'e'" if inside else "a"
+    query = f"SELECT count(*) FROM t JOIN (SELECT {value} AS v FROM u) ON t.a = v COLLATE BINARY"
+    assert _query(project.target, query) == _query(project.source, query) == [(1,)]
+    assert _query(project.target, "SELECT count(*) FROM t WHERE a = 'Bob'") == [(0,)]
+
+
+FAMILY = """
+    CREATE TABLE p(a TEXT COLLATE NOCASE PRIMARY KEY);
+    CREATE TABLE c(a TEXT REFERENCES p(a));
+    CREATE TABLE u(a TEXT COLLATE {other}, j JSON);
+    WITH RECURSIVE n(i) AS (SELECT 11 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+    INSERT INTO p SELECT 'Nm' || i FROM n;
+    INSERT INTO c SELECT upper(a) FROM p;
+"""
+
+
+@pytest.mark.parametrize(("other", "column"), [("BINARY", "a"), ("NOCASE", "a"), ("BINARY", "j.e")])
+def test_a_link_with_a_key_that_compares_otherwise_is_refused(
+    tmp_path: Path, other: str, column: str
+) -> None:
+    project = _project(tmp_path, FAMILY.format(other=other), _linked(p="a", u=column))
+    with pytest.raises(ConfigError, match="linked as l, and a foreign key") as caught:
+        create_dump(project.config(), progress=Silent())
+    assert caught.value.line is not None
+    assert caught.value.hint
+    assert list(project.store.iterdir()) == []
+
+
+def test_what_a_link_and_a_key_bind_alike_is_not_refused(tmp_path: Path) -> None:
+    project = _project(tmp_path, FAMILY.format(other="BINARY"), _linked(p="a", c="a"))
+    _copied(project)
+    assert _query(project.target, "PRAGMA foreign_key_check") == []
+
+
+def test_what_is_shuffled_stays_as_it_is_written(tmp_path: Path) -> None:
+    script = FAMILY.format(other="BINARY")
+    rules = _rule("p", a="token") + _rule("c", a="shuffle")
+    project = _project(tmp_path / "both", script, rules)
+    with pytest.raises(ConfigError, match="would break the foreign key"):
+        create_dump(project.config(), progress=Silent())
+    rules += "  skip:\n    - {database: main, table: p}\n"
+    project = _project(tmp_path / "one", script, rules)
+    _copied(project)
+    query = "SELECT a FROM c ORDER BY a"
+    assert _query(project.target, query) == _query(project.source, query)
+
+
+def test_what_custom_code_hands_back_keeps_its_spelling(tmp_path: Path) -> None:
+    (tmp_path / "masks.py").write_text(
+        "def transform(value, seed):\n    return value if value.lower() == 'nm12' else seed.hex()\n"
+    )
+    path = tmp_path / "masks.py"
+    options = f"transformer_options: {{path: '{path}', unique: true}}"
+    column = f"{{name: a, transformer_name: custom-python, {options}}}"
+    rules = f"    - {{database: main, table: p, columns: [{column}]}}\n"
+    project = _project(tmp_path, FAMILY.format(other="BINARY"), rules)
+    _copied(project)
+    assert _query(project.target, "PRAGMA foreign_key_check") == []
+    kept = "SELECT a FROM {} WHERE a LIKE 'Nm%'"
+    assert _query(project.target, kept.format("p")) == [("Nm12",)]
+    assert _query(project.target, kept.format("c")) == [("NM12",)]
+
+
+@pytest.mark.parametrize("values", ["('AB'), (x'6162')", "('BoB'), (x'4142'), (x'6162'), (1.5)"])
+def test_texts_and_blobs_of_a_key_of_its_own(tmp_path: Path, values: str) -> None:
+    script = f"CREATE TABLE t(a COLLATE NOCASE UNIQUE); INSERT INTO t VALUES {values};"
+    project = _project(tmp_path, script, _rule("t", a="token"))
+    _copied(project)
+    count = "SELECT count(DISTINCT a) FROM t"
+    assert _query(project.target, count) == _query(project.source, count)
+
+
 REFUSED = [
     # what is in the source, rules, and what the refusal says
     ("t(c TEXT COLLATE NOCASE UNIQUE)", "format-preserving", "that differ in case"),
@@ -151,7 +247,7 @@ def test_what_can_not_be_shown_to_hold_is_refused(
 HELD = """
     CREATE TABLE t(c TEXT COLLATE NOCASE UNIQUE, d TEXT, e TEXT, f BOOLEAN, g AS (trim(d)) UNIQUE);
     CREATE UNIQUE INDEX i_0 ON t(lower(c), coalesce(d, 'none'));
-    CREATE UNIQUE INDEX i_1 ON t(c || '-' || upper(d));
+    CREATE UNIQUE INDEX i_1 ON t(e || '-' || upper(d));
     CREATE UNIQUE INDEX i_2 ON t(e) WHERE d IS NOT NULL AND f;
     CREATE UNIQUE INDEX i_3 ON t(e) WHERE d <> '' OR (d IS NULL AND f);
     CREATE UNIQUE INDEX i_4 ON t(d) WHERE f;
@@ -199,3 +295,73 @@ def test_what_columns_declare(tmp_path: Path, declared: str, equality: Equality)
 def test_truths_are_digits(tmp_path: Path) -> None:
     columns = _table(tmp_path, "c BOOLEAN, d TEXT").columns
     assert {c.name: c.reading for c in columns if not c.hidden} == {"c": Reading.DIGITS, "d": None}
+
+
+FIXED = "    - {database: main, table: t, columns: [{name: k, transformer_name: fixed, "
+FIXED += "transformer_options: {value: '1'}}]}\n"
+UUID = _rule("t", a="uuid")
+NEVER = [
+    # what is in the source, rules, and what the refusal says
+    ("t(a TEXT UNIQUE, k INT); CREATE UNIQUE INDEX i ON t(lower(a)) WHERE k = 1", FIXED, "fulfil"),
+    ("t(a TEXT UNIQUE, k INT); CREATE UNIQUE INDEX i ON t(a COLLATE NOCASE) WHERE k = 1", FIXED,
+     "fulfil"),
+    ("t(a TEXT UNIQUE, k INT, g AS (lower(a))); CREATE UNIQUE INDEX i ON t(g) WHERE k = 1", FIXED,
+     "fulfil"),
+    ("t(a TEXT COLLATE RTRIM); CREATE UNIQUE INDEX i ON t(lower(a))", _rule("t", a="token"),
+     "may be the same for"),
+    ("t(b TEXT, a TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t(lower(b) || a)",
+     _rule("t", a="token"), "may be the same for"),
+    ("t(a TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t(a, a || '')", _rule("t", a="token"),
+     "may be the same for"),
+    ("t(a TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t(lower(trim(a)))", _rule("t", a="token"),
+     "may be the same for"),
+    ("t(a TEXT); CREATE UNIQUE INDEX i ON t(ltrim(a, '0123456789abcdef-'))", UUID, "be the same"),
+    ("t(a TEXT, b); CREATE UNIQUE INDEX i ON t(trim(a, b))", UUID, "may be the same for"),
+    ("t(a TEXT, b); CREATE UNIQUE INDEX i ON t(b) WHERE 0 = (a IS NOT NULL)",
+     _rule("t", a="'null'"), "fulfil"),
+    ("t(a TEXT, b); CREATE UNIQUE INDEX i ON t(b) WHERE b BETWEEN 0 AND (a IS NOT NULL)",
+     _rule("t", a="'null'"), "fulfil"),
+    ("t(a TEXT COLLATE RTRIM, b); CREATE UNIQUE INDEX i ON t(b) WHERE a <> ''",
+     _rule("t", a="token"), "fulfil"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("table", "rules", "message"), NEVER)
+def test_what_a_key_might_not_take_is_refused(
+    tmp_path: Path, table: str, rules: str, message: str
+) -> None:
+    project = _project(tmp_path, f"CREATE TABLE {table};", rules)
+    with pytest.raises(ConfigError, match=message) as caught:
+        create_dump(project.config(), progress=Silent())
+    assert caught.value.line is not None
+    assert caught.value.hint
+    assert list(project.store.iterdir()) == []
+
+
+def test_a_key_of_another_collation_keeps_its_values_apart(tmp_path: Path) -> None:
+    script = """
+        CREATE TABLE t(a TEXT COLLATE NOCASE);
+        CREATE UNIQUE INDEX i ON t(a COLLATE RTRIM);
+        CREATE UNIQUE INDEX j ON t(a COLLATE BINARY, a COLLATE RTRIM);
+        INSERT INTO t VALUES ('Bob'), ('bob');
+    """
+    project = _project(tmp_path, script, _rule("t", a="token"))
+    _copied(project)
+    assert _query(project.target, "SELECT count(DISTINCT a) FROM t") == [(2,)]
+    assert _query(project.target, "SELECT count(*) FROM t WHERE a = 'bob'") == [(0,)]
+
+
+def test_a_key_of_all_rows_stands_in_for_one_of_some(tmp_path: Path) -> None:
+    script = """
+        CREATE TABLE t(a TEXT COLLATE NOCASE UNIQUE, b TEXT, c TEXT, k INT);
+        CREATE UNIQUE INDEX i ON t(a, b) WHERE (k = 1);
+        CREATE UNIQUE INDEX j ON t(b) WHERE ((c IS NOT NULL) OR (c NOT NULL AND b > ''));
+        CREATE UNIQUE INDEX l ON t(trim(c), rtrim(c, ' '), upper(a));
+        INSERT INTO t VALUES ('Bob', 'x', 'y', 0), ('Ann', 'z', 'w', 1);
+    """
+    rules = FIXED.replace("]}", ", {name: a, transformer_name: token}, "
+                          "{name: c, transformer_name: token}]}")  # fmt: skip
+    project = _project(tmp_path, script, rules)
+    _copied(project)
+    assert _query(project.target, "SELECT DISTINCT k FROM t") == [(1,)]
+    assert _query(project.target, "SELECT count(DISTINCT a), count(DISTINCT c) FROM t") == [(2, 2)]

@@ -156,7 +156,7 @@ def test_what_constraints_take_back(tmp_path: Path) -> None:
     project = _of_keys(
         tmp_path,
         """
-        CREATE TABLE t(c TEXT, d TEXT UNIQUE, e INTEGER CHECK (e IN (1, -2)),
+        CREATE TABLE t(c TEXT UNIQUE, d TEXT UNIQUE, e INTEGER CHECK (e IN (1, -2)),
             f BOOLEAN CHECK (f IN (0, 1)), g AS (lower(c)) STORED UNIQUE);
         CREATE UNIQUE INDEX t_0 ON t(d, lower(c));
         CREATE UNIQUE INDEX t_1 ON t(c) WHERE f;

@@ -69,7 +69,8 @@ def test_a_key_of_citext_holds_for_all_spellings(pair: Pair, transformer: str) -
 
 
 SPELLINGS = ("Ann", "aNN", "ÄRGER", "ärger", "ÄRger", "straße", "STRASSE", "ЖУК", "жук", "ÆØÅ",
-    "æøå", "日本", "x\u0301", "ǅ", "ǆ", "\u212a", "k", "ﬁ", "FI", "A ", "a", "")  # fmt: skip
+    "æøå", "日本", "x\u0301", "ǅ", "ǆ", "\u212a", "k", "ﬁ", "FI", "A ", "a", "",
+    "νικος", "ΝΙΚΟΣ", "νικοσ", "Σ", "\u03c3", "ς", "İ", "i", "i\u0307", "I\u0307")  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ SPELLINGS = ("Ann", "aNN", "ÄRGER", "ärger", "ÄRger", "straße", "STRASSE", "
         ("LOCALE 'C.UTF-8'", Equality.CASE),
         ("LOCALE 'C'", Equality.ASCII_CASE),
         ("LOCALE 'C' ENCODING 'LATIN1'", Equality.UNKNOWN),
-        ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en'", Equality.CASE),
+        ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en'", Equality.CASE_IN_CONTEXT),
         ("LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'tr'", Equality.UNKNOWN),
     ],
 )
@@ -101,6 +102,66 @@ def test_what_citext_takes_for_equal(server: Server, locale: str, equality: Equa
         assert [one == other for one, other in _pairs(spelt)] == equal
     finally:
         server.drop_database(name)
+
+
+GREEK = """
+    CREATE EXTENSION citext;
+    CREATE TABLE p (c citext PRIMARY KEY, free citext UNIQUE);
+    CREATE TABLE t (c citext REFERENCES p);
+    INSERT INTO p VALUES ('νικος', 'νικος'), ('i' || chr(775), 'i' || chr(775));
+    INSERT INTO p SELECT 'ΝΙΚΟΣ', 'ΝΙΚΟΣ' WHERE 'ΝΙΚΟΣ'::citext <> 'νικος';
+    INSERT INTO p VALUES ('ix', 'ix'), ('Ann', 'Ann');
+    INSERT INTO t SELECT upper(c) FROM p WHERE upper(c)::citext = c;
+"""
+
+
+def test_letters_of_which_a_lower_case_is_its_own(pair: Pair) -> None:
+    _has(pair.server, pair.source, GREEK)
+    pair.create(source=_rule("p", c="token", free="token"))
+    pair.restore()
+    joined = "SELECT count(*), count(DISTINCT p.c) FROM t JOIN p USING (c)"
+    assert pair.query(pair.target, joined) == pair.query(pair.source, joined)
+
+
+PADDED = [
+    # the columns' types, what the one that is referred to has, and what the other
+    ("bpchar", "bpchar", "'a ', 'b'", "'a', 'b  '"),
+    ("d40", "d35", "'a', 'b'", "'a', 'b'"),
+    ("d40", "bpchar", "'a', 'b'", "'a', 'b '"),
+    ("char(35)", "char(35)", "'a', 'b'", "'a', 'b '"),
+    ("bpchar[]", "bpchar[]", "'{\"a \",b}', '{c}'", "'{a,\"b \"}', '{\"c \"}'"),
+]
+
+
+@pytest.mark.parametrize(("parent", "child", "keys", "refer"), PADDED)
+def test_spaces_that_pad_are_nothing_to_a_key(
+    any_pair: Pair, parent: str, child: str, keys: str, refer: str
+) -> None:
+    any_pair.server.run(
+        any_pair.source,
+        f"""
+        CREATE DOMAIN d35 AS char(35);
+        CREATE DOMAIN d40 AS char(40);
+        CREATE TABLE p (k {parent} PRIMARY KEY);
+        CREATE TABLE t (k {child} REFERENCES p);
+        INSERT INTO p SELECT unnest(ARRAY[{keys}])::{parent};
+        INSERT INTO t SELECT unnest(ARRAY[{refer}])::{child};
+        """,
+    )
+    any_pair.create(source=_rule("p", k="token"))
+    any_pair.restore()
+    assert any_pair.query(any_pair.target, "SELECT count(*) FROM t JOIN p USING (k)") == [(2,)]
+    masked = "SELECT min(length(rtrim(k::text))) > 3 FROM p"
+    assert any_pair.query(any_pair.target, masked) == [(True,)]
+
+
+def test_a_key_that_pads_to_one_length_is_permuted(any_pair: Pair) -> None:
+    script = "CREATE TABLE t (c char(6) PRIMARY KEY);"
+    script += "INSERT INTO t SELECT 'C' || i FROM generate_series(100, 999) i;"
+    any_pair.server.run(any_pair.source, script)
+    any_pair.create(source=_rule("t", c="format-preserving"))
+    any_pair.restore()
+    assert any_pair.query(any_pair.target, "SELECT count(DISTINCT c) FROM t") == [(900,)]
 
 
 def _pairs(values: Sequence[object]) -> list[tuple[object, object]]:
@@ -134,6 +195,9 @@ REFUSED = [
 REFUSED_OF_LOOSE = [
     ("t (c text COLLATE loose PRIMARY KEY, r text COLLATE loose REFERENCES t)", "token",
      "rules that are not known"),
+    ("t (c bpchar PRIMARY KEY)", "format-preserving", "differ in case"),
+    ("t (c bpchar PRIMARY KEY); CREATE TABLE u (c char(40) REFERENCES t)", "token",
+     "padded with spaces"),
     ("t (c text COLLATE loose UNIQUE)", "format-preserving", "differ in case"),
     ("t (c text); CREATE UNIQUE INDEX ON t (c COLLATE loose)", "format-preserving", "differ in"),
     ("t (c citext UNIQUE)", "format-preserving", "differ in case"),
@@ -247,6 +311,14 @@ def test_a_value_stays_only_where_numbers_of_32_bits_make_it(
         ("TRIM(BOTH FROM email)", True),
         ('md5((email)::text) COLLATE "C"', True),
         ('upper("E (x)")', True),
+        ("btrim(email, ' '::text)", True),
+        ("TRIM(BOTH ' '::text FROM email)", True),
+        ("ltrim(lower((email)::text)), a", True),
+        ("ltrim(email, '0123456789abcdef-'::text)", False),
+        ("TRIM(BOTH 'abc'::text FROM email)", False),
+        ("btrim(email, other)", False),
+        ("TRIM(LEADING other FROM email)", False),
+        ("rtrim(\"a, b\", 'x'::text)", False),
         ('"left"(email, 3)', False),
         ("(email)::character varying(3)", False),
         ("date_trunc('day'::text, at)", False),
@@ -282,8 +354,97 @@ def test_expressions_that_keep_values_apart(expression: str, answer: bool) -> No
         ("(NOT c)", "value"),
         ("c", "value"),
         ("CASE WHEN (c IS NOT NULL) THEN other ELSE true END", "value"),
+        ("(((c IS NOT NULL))::integer = 0)", "value"),
+        ("((((c IS NOT NULL))::integer + ((d IS NOT NULL))::integer) = 1)", "value"),
+        ("f((c IS NOT NULL))", "value"),
+        ("((c IS NOT NULL) IS NOT TRUE)", "value"),
+        ("(c <> ''::bpchar)", "value"),
+        ("((other = ' AND ('::text) OR (b AND (c IS NULL)))", "null"),
     ],
 )
 def test_what_conditions_ask(condition: str, answer: str) -> None:
     assert asked(condition, "c") == answer
     assert asked(condition.replace("c ", '"C x" '), "nothing") == ""
+
+
+FIXED = "  transformers:\n    - {database: public, table: t, columns: [{name: k, "
+FIXED += "transformer_name: fixed, transformer_options: {value: '1'}}]}\n"
+NEVER = [
+    # tables, rules, and what the refusal says
+    ("t (a text UNIQUE, k int); CREATE UNIQUE INDEX ON t (lower(a)) WHERE k = 1", FIXED, "fulfil"),
+    ("t (a text UNIQUE, k int); CREATE UNIQUE INDEX ON t (left(a, 1)) WHERE k = 1", FIXED,
+     "fulfil"),
+    ("t (a text, k int, EXCLUDE (a WITH =)); CREATE UNIQUE INDEX ON t (a) WHERE k = 1", FIXED,
+     "fulfil"),
+    ("t (a text UNIQUE, k int, g text GENERATED ALWAYS AS (a) STORED); "  # noqa: ISC004 - one item
+     "CREATE UNIQUE INDEX ON t (g) WHERE k = 1", FIXED, "fulfil"),
+    ("t (a text); CREATE UNIQUE INDEX ON t (ltrim(a, '0123456789abcdef-'))",
+     _rule("t", a="uuid"), "may be the same for"),
+    ("t (a text); CREATE UNIQUE INDEX ON t (TRIM(BOTH 'abcdef' FROM a))",
+     _rule("t", a="uuid"), "may be the same for"),
+    ("t (a text, b text); CREATE UNIQUE INDEX ON t (b) WHERE (a IS NOT NULL)::int = 0",
+     _rule("t", a="'null'"), "fulfil"),
+]  # fmt: skip
+NEVER_OF_CITEXT = [
+    ("t (c citext); CREATE UNIQUE INDEX ON t (c text_pattern_ops)", "may be the same for"),
+    ("t (a text, c citext); CREATE UNIQUE INDEX ON t ((lower(a) || c::text))", "be the same for"),
+    ('t (c citext); CREATE UNIQUE INDEX ON t (lower(c::text COLLATE "C"))', "be the same for"),
+    ('t (c citext COLLATE "C"); CREATE UNIQUE INDEX ON t (lower(c::text))', "be the same for"),
+    ("t (c citext); CREATE UNIQUE INDEX ON t (c, md5(c::text))", "may be the same for"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tables", "rules", "message"), NEVER)
+def test_what_a_key_might_not_take_is_refused(
+    pair: Pair, tables: str, rules: str, message: str
+) -> None:
+    pair.server.run(pair.source, f"CREATE TABLE {tables};")
+    with pytest.raises(ConfigError, match=message) as caught:
+        pair.create(source=rules)
+    assert caught.value.hint
+    assert pair.stored() == []
+
+
+def test_a_key_that_takes_nulls_does_not_stand_in_for_one_that_does_not(pair: Pair) -> None:
+    script = "CREATE TABLE t (a text UNIQUE, k int);"
+    script += "CREATE UNIQUE INDEX ON t (a) NULLS NOT DISTINCT WHERE k = 1;"
+    try:
+        pair.server.run(pair.source, script)
+    except ServerError:
+        pytest.skip("the server has no such keys")
+    with pytest.raises(ConfigError, match="fulfil a condition"):
+        pair.create(source=FIXED)
+
+
+@pytest.mark.parametrize(("tables", "message"), NEVER_OF_CITEXT)
+def test_what_a_key_on_citext_might_not_take_is_refused(
+    pair: Pair, tables: str, message: str
+) -> None:
+    _has(pair.server, pair.source, f"CREATE EXTENSION citext; CREATE TABLE {tables};")
+    _refused(pair, "token", message)
+
+
+def test_lower_case_of_citext_is_as_unique_as_itself(pair: Pair) -> None:
+    script = """
+        CREATE EXTENSION citext;
+        CREATE TABLE t (c citext, d text);
+        CREATE UNIQUE INDEX ON t (c citext_ops);
+        CREATE UNIQUE INDEX ON t (lower(c::text), d);
+        INSERT INTO t VALUES ('Ann'), ('bob');
+    """
+    _has(pair.server, pair.source, script)
+    pair.create(source=_rule("t", c="token"))
+    pair.restore()
+    assert pair.query(pair.target, "SELECT count(DISTINCT c) FROM t") == [(2,)]
+
+
+def test_a_key_of_all_rows_stands_in_for_one_of_some(pair: Pair) -> None:
+    script = """
+        CREATE TABLE t (a text UNIQUE, b text, k int);
+        CREATE UNIQUE INDEX ON t (a, b) WHERE k = 1;
+        INSERT INTO t VALUES ('x', 'y', 0), ('z', 'y', 1);
+    """
+    pair.server.run(pair.source, script)
+    pair.create(source=FIXED)
+    pair.restore()
+    assert pair.query(pair.target, "SELECT DISTINCT k FROM t") == [(1,)]

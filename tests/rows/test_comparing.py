@@ -13,7 +13,7 @@ from replicate.rows.column import Column, Kind
 from replicate.rows.comparing import Equality, folded
 
 LETTERS = st.text("aAbBzZ@[`{éÉßΩω \t\x00", max_size=6)
-FOLDING = [Equality.ASCII_CASE, Equality.CASE, Equality.TRAILING_SPACES]
+FOLDING = [each for each in Equality if each not in (Equality.BYTES, Equality.UNKNOWN)]
 
 
 def fold(equality: Equality, *values: bytes | None, kind: Kind = Kind.TEXT) -> list[bytes | None]:
@@ -63,10 +63,28 @@ def test_the_case_of_all_letters() -> None:
     spellings = ["ÄRGER", "ärger", "Ärger", "äRGER"]
     assert set(fold(Equality.CASE, *(each.encode() for each in spellings))) == {"ärger".encode()}
     assert len(set(fold(Equality.ASCII_CASE, *(each.encode() for each in spellings)))) == 2
-    # Libraries differ in these: one spelling for all that any of them takes for equal.
-    for alike in (("\u03a3", "\u03c3", "\u03c2"), ("\u0130", "i", "i\u0307")):
-        assert len(set(fold(Equality.CASE, *(f"x{each}".encode() for each in alike)))) == 1
+    assert fold(Equality.PADDED, b"A  ", b"  ") == fold(Equality.TRAILING_SPACES, b"A ", b" ")
     assert fold(Equality.CASE, b"\xffA") == [b"\xffa"]
+
+
+@pytest.mark.parametrize(
+    ("equality", "equal", "apart"),
+    [
+        (Equality.CASE, [("xΣ", "x\u03c3"), ("xİ", "xi")], [("xΣ", "xς"), ("xİ", "xi\u0307")]),
+        (
+            Equality.CASE_IN_CONTEXT,
+            [("xΣ", "xς"), ("xİ", "xi\u0307")],
+            [("xΣ", "x\u03c3"), ("xİ", "xi")],
+        ),
+    ],
+)
+def test_letters_that_libraries_differ_in(
+    equality: Equality, equal: list[tuple[str, str]], apart: list[tuple[str, str]]
+) -> None:
+    for pairs, alike in ((equal, True), (apart, False)):
+        for pair in pairs:
+            one, other = fold(equality, *(each.encode() for each in pair))
+            assert (one == other) is alike
 
 
 def test_a_long_value() -> None:

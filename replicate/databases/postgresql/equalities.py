@@ -10,10 +10,16 @@ from replicate.rows.comparing import Equality
 _LOOSE_COLLATIONS = b"""
 SELECT oid FROM pg_collation c WHERE to_jsonb(c) ->> 'collisdeterministic' = 'false'
 """
+_ASCII = b"SELECT lower('I') = 'i', getdatabaseencoding() = 'UTF8'"
 _CASE = b"""
-SELECT lower('I') = 'i',
-    CASE WHEN getdatabaseencoding() = 'UTF8' THEN lower(chr(196)) = chr(228) END
+SELECT lower(chr(196)), lower(chr(913) || chr(931)), lower(chr(304)), lower('i' || chr(775))
 """
+_LOWERED = {
+    ("\u00e4", "\u03b1\u03c3", "i", "i\u0307"): Equality.CASE,
+    ("\u00e4", "\u03b1\u03c2", "i\u0307", "i\u0307"): Equality.CASE_IN_CONTEXT,
+    ("\u00c4", "\u0391\u03a3", "\u0130", "i\u0307"): Equality.ASCII_CASE,
+}
+"""What `_CASE` answers: in these letters libraries differ."""
 
 
 class Equalities:
@@ -28,7 +34,9 @@ class Equalities:
         """Of a column or the part of an index; of an array, that of its elements."""
         if self._types.is_citext(type_oid):
             return self._citext
-        return Equality.UNKNOWN if collation in self._loose else Equality.BYTES
+        if collation in self._loose:
+            return Equality.UNKNOWN
+        return Equality.PADDED if self._types.is_padded(type_oid) else Equality.BYTES
 
 
 def _of_citext(connection: Connection) -> Equality:
@@ -36,7 +44,8 @@ def _of_citext(connection: Connection) -> Equality:
 
     Unknown by Turkish rules, and in encodings of which nothing is known here.
     """
-    [(of_ascii, of_others)] = connection.execute(_CASE).fetchall()
-    if not of_ascii or of_others is None:
+    [(of_ascii, unicode)] = connection.execute(_ASCII).fetchall()
+    if not of_ascii or not unicode:
         return Equality.UNKNOWN
-    return Equality.CASE if of_others else Equality.ASCII_CASE
+    [answer] = connection.execute(_CASE).fetchall()
+    return _LOWERED.get(tuple(answer), Equality.UNKNOWN)

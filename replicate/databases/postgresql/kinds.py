@@ -88,6 +88,14 @@ class Types:
         element = self.elements.get(base)
         return base in self.citext or (element is not None and self.is_citext(element))
 
+    def is_padded(self, oid: int) -> bool:
+        """Whether it is char(n), to which spaces at the end are nothing, a domain over it, or an
+        array of such.
+        """
+        base = self._chain(oid)[-1]
+        element = self.elements.get(base)
+        return base == _BPCHAR or (element is not None and self.is_padded(element))
+
     def is_single(self, oid: int) -> bool:
         """Whether it holds floating-point numbers of 32 bits."""
         return self._chain(oid)[-1] == _FLOAT4
@@ -103,7 +111,8 @@ class Types:
         return chain
 
 
-_LIMITED = (1042, 1043)
+_BPCHAR = 1042
+_LIMITED = (_BPCHAR, 1043)
 _NUMERIC = 1700
 _FLOAT4 = 700
 _BITS = {20: 64, 21: 16, 23: 32}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from replicate.databases.postgresql.connection import Connection
-from replicate.databases.postgresql.expressions import asked, keeps_apart, mentioned
+from replicate.databases.postgresql.expressions import (
+    asked,
+    is_lower,
+    keeps_apart,
+    mentioned,
+    split,
+)
 from replicate.rows.comparing import Equality
 
 _UNIQUE = """
@@ -18,7 +23,8 @@ FROM pg_index i WHERE (i.indisunique OR i.indisexclusion) AND i.indisvalid AND i
 _KEYS = f"""
 SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indkey::text, i.indnkeyatts,
     coalesce(to_jsonb(i) ->> 'indnullsnotdistinct', 'false') = 'true', i.indcollation::text,
-    pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid) {_UNIQUE}
+    pg_get_expr(i.indexprs, i.indrelid), pg_get_expr(i.indpred, i.indrelid),
+    i.indclass::text, i.indisexclusion {_UNIQUE}
 ORDER BY i.indrelid, NOT i.indisprimary, i.indexrelid
 """
 # An index depends on the columns in its expressions, but also on those in its condition.
@@ -30,7 +36,10 @@ LEFT JOIN pg_depend d ON d.objid = i.indexrelid AND d.refobjid = i.indrelid
 WHERE i.indexprs IS NOT NULL AND i.indexrelid IN (SELECT i.indexrelid {_UNIQUE})
 """  # noqa: S608 - made of constants
 
-_CASELESS = re.compile(r"\b(?:lower|upper)\(")
+_OPERATORS = b"SELECT oid, opcintype FROM pg_opclass"
+_ANY_ARRAY = 2277
+_DEFAULT_COLLATION = 100
+_CASES = (Equality.CASE, Equality.ASCII_CASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +60,10 @@ class UniqueKey:
     """A unique key: its columns, those in its expressions included; what these count for, and what
     its expressions do, generated columns being what they are computed from.
 
-    `lossy` is `derived` where the expressions may be the same for distinct values. `loose` has the
-    columns that it compares otherwise than byte for byte, `where` the text of its condition.
+    `lossy` is `derived` where the expressions may be the same for distinct values, and has the
+    columns that it compares by the operators of another type. `loose` has the columns that it
+    compares otherwise than byte for byte, `where` the text of its condition. `parts` are the number
+    of a column, its collation and its operators, of a key that is of columns as they are.
     """
 
     primary: bool
@@ -63,6 +74,12 @@ class UniqueKey:
     lossy: tuple[str, ...]
     loose: tuple[str, ...]
     where: str
+    parts: frozenset[tuple[int, int, int]] = frozenset()
+
+    def implies(self, other: UniqueKey) -> bool:
+        """Whether no rows can break the other one that don't break this one."""
+        alike = self.nulls_equal == other.nulls_equal
+        return alike and not self.where and bool(self.parts) and self.parts <= other.parts
 
 
 class UniqueKeys:
@@ -80,6 +97,7 @@ class UniqueKeys:
         self._rows: defaultdict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for row in connection.execute(_KEYS.encode()):
             self._rows[row[1]].append(row)
+        self._operands: dict[int, int] = dict(connection.execute(_OPERATORS).fetchall())
         self._depends: defaultdict[int, list[int]] = defaultdict(list)
         for index, number in connection.execute(_EXPRESSIONS.encode()):
             self._depends[index].append(number)
@@ -95,37 +113,70 @@ class UniqueKeys:
         return tuple(dict.fromkeys(columns[n].name for each in found for n in each or ()))
 
     def _key(self, row: tuple[Any, ...]) -> UniqueKey:
-        index, oid, primary, numbers, count, nulls_equal, collations, text, where = row
+        index, oid, primary, numbers, count, nulls_equal, collations, text, where = row[:9]
+        operators, exclusion = row[9:]
         columns = self._columns[oid]
         # The parts of the index, 0 for an expression; those behind the first are only stored in it.
-        parts = zip(map(int, numbers.split()[:count]), map(int, collations.split()), strict=False)
-        plain = {number: collation for number, collation in parts if number > 0}
-        inside = [n for n in self._in_expressions(oid, index, text) if n not in plain]
+        parts = list(
+            zip(
+                map(int, numbers.split()[:count]),
+                map(int, collations.split()),
+                map(int, operators.split()),
+                strict=False,
+            )
+        )
+        plain = dict.fromkeys(number for number, *_ in parts if number > 0)
+        mentioned_in = self._in_expressions(oid, index, text)
+        inside = [n for n in mentioned_in if n not in plain]
         generated = [n for n in plain if columns[n].computed is not None]
         derived = self.behind(oid, (*inside, *generated))
-        formulas: list[tuple[str, Sequence[int]]] = [(text or "", inside)]
-        formulas += [(columns[n].formula, columns[n].computed or ()) for n in generated]
-        apart = all(self._keeps_apart(oid, *formula) for formula in formulas)
+        expressions = split(text, (",",)) if text else []
+        sorted_by = [collation for number, collation, _ in parts if number == 0]
+        apart = len(expressions) == len(sorted_by) and all(
+            self._keeps_apart(oid, expression, mentioned_in, collation)
+            for expression, collation in zip(expressions, sorted_by, strict=False)
+        )
+        apart = apart and all(
+            self._keeps_apart(oid, columns[n].formula, columns[n].computed or ()) for n in generated
+        )
+        foreign = [n for n, _, used in parts if n and self._foreign(oid, n, used)]
+        # A column that is in the key by itself as well, but compares otherwise there.
+        if not apart:
+            foreign += [n for n in mentioned_in if n in plain and self._loose(oid, n)]
+        loose = (n for n, collation, _ in parts if n and self._loose(oid, n, collation))
         return UniqueKey(
             primary,
             nulls_equal,
             tuple(columns[n].name for n in (*plain, *inside)),
             self.behind(oid, (*plain, *inside)),
             derived,
-            () if apart else derived,
-            tuple(
-                columns[n].name for n, collation in plain.items() if self._loose(oid, n, collation)
-            ),
+            tuple(dict.fromkeys((*(() if apart else derived), *self.behind(oid, foreign)))),
+            tuple(dict.fromkeys(columns[n].name for n in loose)),
             where or "",
+            frozenset() if exclusion or text or generated else frozenset(parts),
         )
+
+    def _foreign(self, oid: int, number: int, operators: int) -> bool:
+        """Whether a column of citext is compared by the operators of another type."""
+        operand = self._operands.get(operators, 0)
+        own = operand == _ANY_ARRAY or self._equality(operand, 0) is not Equality.BYTES
+        return self._loose(oid, number) and not own
 
     def _loose(self, oid: int, number: int, collation: int = 0) -> bool:
         return self._equality(self._columns[oid][number].type, collation) is not Equality.BYTES
 
-    def _keeps_apart(self, oid: int, formula: str, numbers: Iterable[int]) -> bool:
-        # Values that citext takes for equal become equal; what regards case would not have them so.
-        caseless = _CASELESS.search(formula) or not any(self._loose(oid, n) for n in numbers)
-        return bool(caseless) and keeps_apart(formula)
+    def _keeps_apart(
+        self, oid: int, formula: str, numbers: Iterable[int], collation: int = 0
+    ) -> bool:
+        columns = self._columns[oid]
+        loose = [columns[n] for n in numbers if self._loose(oid, n)]
+        named = mentioned(formula, [column.name for column in loose])
+        if not named:
+            return keeps_apart(formula)
+        # Values that citext takes for equal become equal; nothing else may tell them apart.
+        return collation == _DEFAULT_COLLATION and any(
+            is_lower(formula, c.name) and self._equality(c.type, 0) in _CASES for c in loose
+        )
 
     def _in_expressions(self, oid: int, index: int, text: str | None) -> list[int]:
         columns = self._columns[oid]
@@ -142,11 +193,11 @@ def conditions(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns in the conditions of the keys, and those only asked whether they are NULL.
 
-    A key of all rows without a condition, or of fewer columns, leaves a condition nothing to say.
+    A key of all rows with no other columns than theirs, which compares these in the same way,
+    leaves them nothing to say.
     """
-    whole = [set(key.counted) for key in keys if not key.where]
     partial = [key for key in keys if key.where]
-    texts = [k.where for k in partial if not any(each <= set(k.counted) for each in whole)]
+    texts = [k.where for k in partial if not any(each.implies(k) for each in keys)]
     found = {column: {asked(text, column) for text in texts} for column in columns}
     return (
         tuple(name for name, asks in found.items() if "value" in asks),

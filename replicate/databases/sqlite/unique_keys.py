@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
 
 from replicate.databases.sqlite.declarations import (
@@ -26,21 +26,24 @@ _EQUALITIES = {
 """What SQLite's own collations take for equal; others are of those that opened the file."""
 
 _CASELESS = frozenset({"LOWER", "UPPER"})
-_KEEP_APART = frozenset({"TRIM", "LTRIM", "RTRIM", "COALESCE", "IFNULL", "HEX", *_CASELESS})
+_TRIMS = frozenset({"TRIM", "LTRIM", "RTRIM"})
+_KEEP_APART = frozenset({"COALESCE", "IFNULL", "HEX", *_CASELESS, *_TRIMS})
 _DECIDING = frozenset({"CASE", "IS", "NOT", "AND", "OR", "IN", "LIKE", "BETWEEN", "GLOB", "CAST"})
 _DECIDING |= {"ISNULL", "NOTNULL", "MATCH", "REGEXP", "EXISTS"}
+_DEPTH = {"(": 1, ")": -1}
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """A unique index: its plain columns with their equality, and the columns in its expressions.
 
-    `expressions` and `condition` are their tokens, of an index that has any.
+    `expressions` and `condition` are their tokens, of an index that has any: those of each
+    expression by themselves.
     """
 
     plain: Mapping[str, Equality]
     inside: tuple[str, ...] = ()
-    expressions: Sequence[Token] = ()
+    expressions: Sequence[Sequence[Token]] = ()
     condition: Sequence[Token] = ()
 
 
@@ -80,7 +83,7 @@ class UniqueKeys:
     @cached_property
     def lossy(self) -> tuple[tuple[str, ...], ...]:
         """Those of them that may be the same, however much the values differ."""
-        return _different(self._derived(i) for i in self._indexes if not self._keeps_apart(i))
+        return _different(self._lossy(i) for i in self._indexes if not self._keeps_apart(i))
 
     @cached_property
     def loose(self) -> tuple[tuple[str, ...], ...]:
@@ -93,15 +96,30 @@ class UniqueKeys:
     def where(self, asks: str) -> tuple[str, ...]:
         """The columns that conditions of unique indexes ask for: for the `value`, or for `null`.
 
-        A key of all rows without a condition, or of fewer columns, leaves them nothing to say.
+        A key of all rows with no other columns than theirs, which compares these in the same way,
+        leaves them nothing to say.
         """
-        whole = [set(self._counted(index)) for index in self._indexes if not index.condition]
-        whole += [] if self._rowid is None else [{self._rowid}]
-        partial = [index for index in self._indexes if index.condition]
-        left = [i for i in partial if not any(each <= set(self._counted(i)) for each in whole)]
+        plain = [index for index in self._indexes if self._is_plain(index)]
+        whole = [index.plain.items() for index in plain if not index.condition]
+        whole += [] if self._rowid is None else [{self._rowid: Equality.BYTES}.items()]
+        covered = [i for i in plain if any(each <= i.plain.items() for each in whole)]
+        left = [i.condition for i in self._indexes if i.condition and i not in covered]
         return tuple(
-            name for name in self._columns if any(asked(i.condition, name) == asks for i in left)
+            name for name in self._columns if any(self._asked(each, name) == asks for each in left)
         )
+
+    def _is_plain(self, index: Index) -> bool:
+        """Whether it is of columns as they are, compared by rules that are known."""
+        generated = any(name in self.computed for name in index.plain)
+        return not (index.inside or index.expressions or generated) and (
+            Equality.UNKNOWN not in index.plain.values()
+        )
+
+    def _asked(self, condition: Sequence[Token], name: str) -> str:
+        found = asked(condition, name)
+        # Blanks may be equal to the empty string, and what replaces them not.
+        sure = self.equalities[name] in (Equality.BYTES, Equality.ASCII_CASE)
+        return found if sure or not found else "value"
 
     @cached_property
     def equalities(self) -> dict[str, Equality]:
@@ -113,7 +131,7 @@ class UniqueKeys:
         }
         for index in self._indexes:
             for name, equality in index.plain.items():
-                if equality is Equality.BYTES is not found.get(name, equality):
+                if found.get(name, equality) not in (Equality.BYTES, equality):
                     found[name] = Equality.UNKNOWN
         return found
 
@@ -133,30 +151,42 @@ class UniqueKeys:
     def _derived(self, index: Index) -> tuple[str, ...]:
         return self.behind((*index.inside, *(n for n in index.plain if n in self.computed)))
 
+    def _lossy(self, index: Index) -> tuple[str, ...]:
+        # A column that is in the key by itself as well, but compares otherwise there.
+        within = {name for body in index.expressions for name in self._in(body)}
+        loose = [n for n in index.plain if self.equalities[n] is not Equality.BYTES]
+        twice = self.behind(name for name in loose if name in within)
+        return tuple(dict.fromkeys((*self._derived(index), *twice)))
+
     def _index(self, name: str, *, partial: bool) -> Index:
         # seqno, cid, name, desc, coll, key; without a name it is an expression.
         rows = self._connection.execute(f"PRAGMA main.index_xinfo({quote(name)})").fetchall()
         parts = [(row[2], row[4]) for row in rows if row[5]]
-        plain = {
-            column: _EQUALITIES.get(str(collation).upper(), Equality.UNKNOWN)
-            for column, collation in parts
-            if column is not None
-        }
-        if len(plain) == len(parts) and not partial:
+        plain: dict[str, Equality] = {}
+        for column, collation in parts:
+            equality = _EQUALITIES.get(str(collation).upper(), Equality.UNKNOWN)
+            if column is not None:
+                same = plain.get(column, equality) is equality
+                plain[column] = equality if same else Equality.UNKNOWN
+        computed = [column is None for column, _ in parts]
+        if not any(computed) and not partial:
             return Index(plain)
         [sql] = self._connection.execute(
             "SELECT sql FROM main.sqlite_schema WHERE type = 'index' AND name = ?", (name,)
         ).fetchone()
         body, condition = _parts(sql)
-        if len(plain) == len(parts):
+        if not any(computed):
             return Index(plain, condition=condition)
         # Which columns an expression is of, only its text can tell.
         mentioned = {token.name.lower() for token in body if is_name(token)}
         inside = tuple(n for n in self._columns if n.lower() in mentioned and n not in plain)
-        return Index(plain, inside, body, condition)
+        found = _split(body, (",",))
+        if len(found) == len(computed):
+            found = [each for each, is_one in zip(found, computed, strict=True) if is_one]
+        return Index(plain, inside, found, condition)
 
     def _keeps_apart(self, index: Index) -> bool:
-        found = [(index.expressions, index.inside)]
+        found = [*index.expressions]
         waiting = [name for name in (*index.plain, *index.inside) if name in self.computed]
         bodies = formulas(self._sql, self._columns) if waiting else {}
         seen: set[str] = set()
@@ -164,17 +194,26 @@ class UniqueKeys:
             name = waiting.pop()
             if name not in seen:
                 seen.add(name)
-                inner = tuple(
-                    n for n in self._columns if n.lower() in {t.name.lower() for t in bodies[name]}
-                )
-                found.append((bodies[name], inner))
-                waiting += [each for each in inner if each in self.computed]
-        return all(self._differs(body, names) for body, names in found)
+                found.append(bodies[name])
+                waiting += [n for n in self._in(bodies[name]) if n in self.computed]
+        return all(self._differs(body) for body in found)
 
-    def _differs(self, body: Sequence[Token], names: Iterable[str]) -> bool:
-        # Values that the column takes for equal become equal; this may not have them so.
-        exact = all(self.equalities[name] is Equality.BYTES for name in names)
-        return keeps_apart(body) and (exact or any(t.keyword in _CASELESS for t in body))
+    def _in(self, body: Sequence[Token]) -> tuple[str, ...]:
+        mentioned = {token.name.lower() for token in body if is_name(token)}
+        return tuple(name for name in self._columns if name.lower() in mentioned)
+
+    def _differs(self, body: Sequence[Token]) -> bool:
+        loose = [n for n in self._in(body) if self.equalities[n] is not Equality.BYTES]
+        if not loose:
+            return keeps_apart(body)
+        # Values that the column takes for equal become equal; nothing else may tell them apart.
+        call = [token.text for token in body]
+        return (
+            len(call) == 4
+            and body[0].keyword in _CASELESS
+            and (call[1], call[3]) == ("(", ")")
+            and self.equalities[loose[0]] is Equality.ASCII_CASE
+        )
 
 
 def _different(keys: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
@@ -187,7 +226,7 @@ def _parts(sql: str) -> tuple[list[Token], list[Token]]:
     condition: list[Token] = []
     depth, found = 0, body
     for token in tokens(sql):
-        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        depth += _DEPTH.get(token.text, 0)
         if found is condition or depth > 1 or (depth and token.text != "("):
             found.append(token)
         elif token.keyword == "WHERE":
@@ -198,14 +237,16 @@ def _parts(sql: str) -> tuple[list[Token], list[Token]]:
 def keeps_apart(body: Sequence[Token]) -> bool:
     """Whether it differs wherever a column in it becomes another of a great many random values.
 
-    So do texts in another case, less what is around them, or with others before or behind them.
+    So do texts in another case, less the blanks around them, or with others before or behind them.
     All else may be the same of distinct values, as are their first letters.
     """
     texts = ["", *(token.text for token in body), ""]
-    for token, before, after in zip(body, texts, texts[2:], strict=False):
+    for i, (token, before, after) in enumerate(zip(body, texts, texts[2:], strict=False)):
         if token.keyword in _DECIDING:
             return False
         if is_name(token) and after == "(" and token.keyword not in _KEEP_APART:
+            return False
+        if token.keyword in _TRIMS and after == "(" and not _trims_blanks(body[i + 2 :]):
             return False
         if token.text == "|":
             if "|" not in (before, after):
@@ -215,44 +256,86 @@ def keeps_apart(body: Sequence[Token]) -> bool:
     return True
 
 
+def _trims_blanks(rest: Sequence[Token]) -> bool:
+    """Whether a call of trim() whose arguments `rest` begins with takes away nothing but blanks."""
+    depth = 1
+    for i, token in enumerate(rest):
+        depth += _DEPTH.get(token.text, 0)
+        if not depth:
+            return True
+        if depth == 1 and token.text == ",":
+            literal, close = (*rest[i + 1 : i + 3], None, None)[:2]
+            blank = literal is not None and literal.kind == "string" and not literal.name.strip(" ")
+            return blank and close is not None and close.text == ")"
+    return False
+
+
 def asked(condition: Sequence[Token], column: str) -> str:
     """What the condition of an index asks of a column: nothing that masking changes, `null` or
     `value`.
 
     `null` is whether it is NULL, or the empty string, which only that becomes which is masked so.
-    That a value is not NULL, it is no more often once it is masked: that is nothing.
+    That a value is not NULL, it is no more often once it is masked: that is nothing. All this
+    holds of conditions that are tests joined by AND and OR; any other asks for the value.
     """
-    words = ["(", *(token.keyword or token.text for token in condition), ")", "", ""]
-    found = {
-        _test(words[i], words[i + 2 :])
-        for i, token in enumerate(condition)
-        if is_name(token) and token.name.lower() == column.lower()
-    }
-    # What turns the outcome round, or looks at it, may be true where a test is not.
-    turned = "CASE" in words or any(
-        (word == "NOT" and after != "NULL") or (word == ")" and after not in _BEHIND)
-        for word, after in pairwise(words)
-    )
-    if found and (turned or "value" in found):
+    named = [is_name(token) and token.name.lower() == column.lower() for token in condition]
+    if not any(named):
+        return ""
+    words = [token.keyword or token.text for token in condition]
+    # There an AND joins no tests.
+    if "BETWEEN" in words or "CASE" in words:
         return "value"
-    return max(found, default="")
+    return max(_asked(term, column) for term in _terms(condition))
 
 
-def _test(before: str, after: Sequence[str]) -> str:
-    """What is asked of the column between those words."""
-    for test, asks in _TESTS:
-        if tuple(after[: len(test)]) == test and after[len(test)] in _BEHIND:
-            return asks if before in ("(", "AND", "OR") else "value"
-    return "value"
+def _terms(condition: Sequence[Token]) -> Iterator[Sequence[Token]]:
+    """What AND and OR join, at any depth."""
+    body = condition
+    while len(parts := _split(body, ("AND", "OR"))) == 1 and _enclosed(body):
+        body = body[1:-1]
+    if len(parts) == 1:
+        yield body
+        return
+    for part in parts:
+        yield from _terms(part)
 
 
-_BEHIND = ("", ")", "AND", "OR")
-_TESTS = (
-    (("IS", "NOT", "NULL"), ""),
-    (("NOT", "NULL"), ""),
-    (("NOTNULL",), ""),
-    (("IS", "NULL"), "null"),
-    (("ISNULL",), "null"),
-    (("<", ">", "''"), "null"),
-    (("!", "=", "''"), "null"),
-)
+def _split(body: Sequence[Token], separators: Sequence[str]) -> list[list[Token]]:
+    """The parts between the separators that are in no parentheses."""
+    depth = 0
+    parts: list[list[Token]] = [[]]
+    for token in body:
+        depth += _DEPTH.get(token.text, 0)
+        if not depth and (token.keyword or token.text) in separators:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _enclosed(body: Sequence[Token]) -> bool:
+    """Whether the parentheses that it begins and ends with are around all of it."""
+    if len(body) < 2 or (body[0].text, body[-1].text) != ("(", ")"):
+        return False
+    depths = accumulate(_DEPTH.get(token.text, 0) for token in body[:-1])
+    return all(depth > 0 for depth in depths)
+
+
+def _asked(term: Sequence[Token], column: str) -> str:
+    if not any(is_name(token) and token.name.lower() == column.lower() for token in term):
+        return ""
+    first, *test = term
+    if not is_name(first) or first.name.lower() != column.lower():
+        return "value"
+    return _TESTS.get(tuple(token.keyword or token.text for token in test), "value")
+
+
+_TESTS = {
+    ("IS", "NOT", "NULL"): "",
+    ("NOT", "NULL"): "",
+    ("NOTNULL",): "",
+    ("IS", "NULL"): "null",
+    ("ISNULL",): "null",
+    ("<", ">", "''"): "null",
+    ("!", "=", "''"): "null",
+}

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from replicate.config import Config
-from replicate.databases.base import ForeignKey, Schema, Table
+from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table
 from replicate.errors import UsageError
 from replicate.jobs.masking.plan import ColumnMask, PathMask, Recipe
 from replicate.jobs.selection import TableKey
@@ -48,6 +48,14 @@ class Reference:
         return (
             (self.child.schema, self.child.name, self.column),
             (self.parent.schema, self.parent.name, self.ref_column),
+        )
+
+    @property
+    def infos(self) -> tuple[ColumnInfo, ColumnInfo]:
+        """What is known of both: of columns that are there, as SQLite doesn't ask of a key."""
+        return (
+            next(info for info in self.child.columns if info.name == self.column),
+            next(info for info in self.parent.columns if info.name == self.ref_column),
         )
 
     @property
@@ -98,10 +106,14 @@ def named(masks: Masks, key: ColumnKey) -> bool:
 
 def bind(masks: Masks, found: Sequence[Reference]) -> None:
     """Let the columns of a foreign key take the same values for equal: those that it does."""
-    ends = [each.ends for each in found]
-    ends = [(c, p) for c, p in ends if find(masks, c) is not None and find(masks, p) is not None]
+    both = [each for each in found if all(find(masks, key) is not None for key in each.ends)]
+    ends = [each.ends for each in both]
+    infos = {key: info for each in both for key, info in zip(each.ends, each.infos, strict=True)}
     for key in {each for pair in ends for each in pair}:
-        masks[key[:2]][key[2]] = replace(masks[key[:2]][key[2]], bound=True)
+        mask = masks[key[:2]][key[2]]
+        # As all its values are of one length, spaces and all, they are equal byte for byte.
+        equality = Equality.BYTES if is_filled_up(infos[key]) else mask.equality
+        masks[key[:2]][key[2]] = replace(mask, bound=True, equality=equality)
     for _ in range(_MOST_ROUNDS):
         before = [masks[c[:2]][c[2]].equality for c, _ in ends]
         for child, parent in ends:
@@ -206,10 +218,10 @@ def _looks_around(mask: ColumnMask) -> bool:
 
 def _apart(reference: Reference, child: ColumnMask | None, parent: ColumnMask | None) -> str:
     """Why values that are equal to the key would get different replacements; empty if not."""
-    ends = ((reference.child, reference.column), (reference.parent, reference.ref_column))
-    infos = [info for table, name in ends for info in table.columns if info.name == name]
+    infos = reference.infos
     types = {info.type for info in infos}
-    if len(types) > 1 and any(each.startswith("character(") for each in types):
+    padded = {info.equality is Equality.PADDED for info in infos}
+    if len(padded) > 1 or (len(types) > 1 and any(t.startswith("character(") for t in types)):
         return "one is padded with spaces, so that the foreign key would not hold"
     scales = {0 if info.kind is Kind.INTEGER else info.scale for info in infos}
     if all(info.kind in _EXACT for info in infos) and len(scales - {None}) > 1:
@@ -221,6 +233,39 @@ def _apart(reference: Reference, child: ColumnMask | None, parent: ColumnMask | 
             "that values equal to it might get different replacements"
         )
     return ""
+
+
+def is_filled_up(info: ColumnInfo) -> bool:
+    """Whether all values are filled up with spaces to one length: a char(n), but no domain."""
+    return info.equality is Equality.PADDED and info.type.startswith("character(")
+
+
+def refuse_mixed_links(config: Config, masks: Masks) -> None:
+    """Raises `ConfigError` where values of linked columns would not get the same replacements.
+
+    A foreign key makes one of values that differ in case, say; to the others of a link they differ.
+    """
+    first: dict[object, tuple[Equality, str]] = {}
+    for columns in masks.values():
+        for mask in columns.values():
+            reasons = [(mask.recipe, mask.reason)] if mask.recipe is not None else []
+            reasons += [(each.recipe, each.reason) for each in mask.paths]
+            for recipe, reason in reasons:
+                if not recipe.link or not recipe.consistent:
+                    continue
+                folds, label = first.setdefault(_sharing(recipe), (mask.folds, mask.label))
+                if folds is not mask.folds:
+                    raise config.error(
+                        reason.key,
+                        f"{label} and {mask.label} are linked as {recipe.link}, and a foreign key "
+                        f"compares one of them {_other(folds, mask.folds).value}",
+                        hint="link the columns of that foreign key with no others, or leave the "
+                        "link out",
+                    )
+
+
+def _other(one: Equality, other: Equality) -> Equality:
+    return other if one is Equality.BYTES else one
 
 
 def _options(recipe: Recipe) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import ConfigError, TransformError, UsageError
+from replicate.jobs.masking.agreement import is_filled_up
 from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
 from replicate.rows.column import Column, Kind
 from replicate.rows.comparing import Equality
@@ -154,8 +155,12 @@ def _check_equality(
 ) -> None:
     """Keys that compare otherwise than byte for byte, and keys that meet such."""
     for key in table.loose_unique:
-        # A permutation may make two of one spelling that differ in case.
-        if info.name in key and effects.uniqueness is not Uniqueness.PRESERVES:
+        # A permutation may make two of one spelling that differ in case, but none of one length
+        # that differ in the spaces at their end.
+        keeps = effects.uniqueness is Uniqueness.PRESERVES or (
+            effects.uniqueness is Uniqueness.PERMUTES and is_filled_up(info)
+        )
+        if info.name in key and not keeps:
             raise refuse(
                 f"its values {effects.uniqueness.value}, and the table has a unique key on "
                 f"({', '.join(key)}) by which values are the same that differ in case, say",

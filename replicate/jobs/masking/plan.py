@@ -18,7 +18,7 @@ from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
 from replicate.rows.values import Field
 from replicate.transformers import registry
-from replicate.transformers.base import Draw, Target, Transformer, Uniqueness
+from replicate.transformers.base import Draw, Target, Transformer
 from replicate.transformers.draw import keyed_draw, random_draw
 from replicate.transformers.wrapping.conditions import When
 from replicate.transformers.wrapping.fitting import Fitted
@@ -96,8 +96,7 @@ class ColumnMask:
     (`in_array`), or those at `paths` of the documents that they are; `recipe` is then None.
 
     `readings` is what conditions have to know of the table's columns. Values that are equal by
-    `equality` get one replacement where a key binds the column (`bound`), or where its values stay
-    distinct anyway.
+    `equality` get one replacement where a foreign key binds the column (`bound`).
     """
 
     column: str
@@ -154,8 +153,8 @@ class ColumnMask:
         self, recipe: Recipe, target: Target, masking_key: bytes, see: See | None
     ) -> Transformer:
         made = recipe.build(target, recipe.draw(masking_key))
-        if recipe is self.recipe and self.folds(made):
-            made = Folded(made, self.equality)
+        if recipe is self.recipe and self.folds is not Equality.BYTES:
+            made = Folded(made, self.folds)
         if target.max_chars is not None:
             made = Fitted(made, target.max_chars)
         if see is not None and recipe.transformer not in _KEEPING:
@@ -166,12 +165,19 @@ class ColumnMask:
             made = When(made, recipe.when, target.columns, self.readings)
         return made
 
-    def folds(self, made: Transformer) -> bool:
-        """Whether values that are equal to the database are made one before `made` sees them."""
-        if self.equality is Equality.BYTES or self.recipe is None or not self.recipe.consistent:
-            return False
-        distinct = made.effects.uniqueness is Uniqueness.PRESERVES
-        return self.recipe.transformer != UNTOUCHED and (self.bound or distinct)
+    @property
+    def folds(self) -> Equality:
+        """By what values are equal that are made one before the transformer sees them.
+
+        Nowhere but in a foreign key: columns of one domain that it doesn't bind join byte for byte.
+        What is made of a block's own values is not made of others.
+        """
+        recipe = self.recipe
+        if not self.bound or recipe is None or not recipe.consistent or not self.changes:
+            return Equality.BYTES
+        if self.equality is Equality.UNKNOWN or registry.find(recipe.transformer).by_block:
+            return Equality.BYTES
+        return self.equality
 
 
 def _inside_of(kind: Kind, see: See) -> See:

@@ -16,6 +16,7 @@ from replicate.jobs.masking.agreement import (
     named,
     references,
     refuse_discord,
+    refuse_mixed_links,
     refuse_parts,
 )
 from replicate.jobs.masking.checks import check_mask
@@ -54,6 +55,7 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
     bind(masks, found)
     refuse_discord(config, masks, found, chosen)
     refuse_parts(config, masks, chosen)
+    refuse_mixed_links(config, masks)
     agree(masks, tables, found)
     masks = {key: columns for key, columns in masks.items() if key in chosen}
     _check(config, chosen, masks)
