@@ -243,7 +243,7 @@ def test_many_tables_take_few_queries(any_server: Server, any_database: str) -> 
         snapshot._connection.execute = counting  # type: ignore[assignment]
         assert len(snapshot.schema().tables) == 300
         assert all(len(snapshot.slices(t, 1 << 20)) == 1 for t in snapshot.schema().tables)
-        assert len(queries) < 15
+        assert len(queries) < 20
 
 
 def test_what_types_and_constraints_say_of_values(server: Server, database: str) -> None:
