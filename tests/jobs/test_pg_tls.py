@@ -70,7 +70,7 @@ def tls_server(request: pytest.FixtureRequest) -> Iterator[Server]:
                 path = f"'{server.home}/{value[1:]}" if value.startswith("'") else value
                 connection.execute(f"ALTER SYSTEM SET {name} = {path}")
             connection.execute("SELECT pg_reload_conf()")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not _takes_tls(server) and time.monotonic() < deadline:
             time.sleep(0.05)
         yield server

@@ -205,7 +205,7 @@ class Running:
     def result(self) -> Result:
         """How it ended. Fails where it goes on, or where a process of it does."""
         out, err = self.process.communicate(timeout=60)
-        _, alive = psutil.wait_procs(self._family, timeout=10)
+        _, alive = psutil.wait_procs(self._family, timeout=20)
         assert alive == []
         return Result(self.process.returncode, out, err)
 
@@ -226,7 +226,7 @@ class Running:
         self._family |= {first, *first.children(recursive=True)}
 
 
-def until(true: Callable[[], bool], running: Running | None = None, seconds: float = 20) -> None:
+def until(true: Callable[[], bool], running: Running | None = None, seconds: float = 60) -> None:
     """Wait for it, at most as long as the program runs."""
     deadline = time.monotonic() + seconds
     while not true():

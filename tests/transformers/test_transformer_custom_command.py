@@ -340,7 +340,7 @@ def is_running(process: int) -> bool:
 
 
 def is_gone(process: int) -> bool:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while is_running(process) and time.monotonic() < deadline:
         time.sleep(0.01)
     return not is_running(process)

@@ -274,7 +274,7 @@ def test_an_interrupt_is_heard_while_waiting(any_server: Server, any_database: s
         os.kill(process.pid, signal.SIGINT)
         begun = time.monotonic()
         assert process.stdout.readline() == b"interrupted True\n"
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 50  # the query takes 60
     assert process.returncode == 0
 
 
