@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from replicate.config import ColumnRule, Config, TableRule
@@ -78,11 +79,12 @@ class Targeting:
             (f"source.transformers[{i}]", rule)
             for i, rule in enumerate(needed(config.source, "source").transformers)
         ]
-        self._named: list[frozenset[TableKey]] = []
         self._by_pattern: list[bool] = []
-        for where, rule in self._rules:
+        self._about: defaultdict[TableKey, list[int]] = defaultdict(list)
+        for number, (where, rule) in enumerate(self._rules):
             tables = self._tables(schema, where, rule)
-            self._named.append(frozenset((table.schema, table.name) for table in tables))
+            for table in tables:
+                self._about[table.schema, table.name].append(number)
             self._by_pattern.append(schema.find(rule.database, rule.table) is None)
             for j, column in enumerate(rule.columns):
                 self._check(f"{where}.columns[{j}]", column, tables)
@@ -126,31 +128,34 @@ class Targeting:
 
     def hits(self, table: Table) -> dict[str, list[Hit]]:
         """What the rules say of the columns of `table`. Columns that none is about are missing."""
-        found: dict[str, list[Hit]] = {}
-        for column in table.columns:
-            if column.hidden:
-                continue
-            fits = list(self._fits(table, column))
-            if fits:
-                found[column.name] = self._decide(table, column, fits)
-        return found
-
-    def _fits(self, table: Table, column: ColumnInfo) -> Iterator[_Fit]:
-        lineage = [(table.schema, table.name), *table.inherits]
-        for (where, rule), named, by_pattern in zip(
-            self._rules, self._named, self._by_pattern, strict=True
-        ):
-            distance = next((i for i, key in enumerate(lineage) if key in named), None)
-            if distance is None:
-                continue
+        fits: dict[str, list[_Fit]] = {column.name: [] for column in table.columns}
+        generated = {column.name for column in table.columns if column.generated}
+        for number, distance in self._rules_about(table):
+            where, rule = self._rules[number]
+            by_pattern = self._by_pattern[number]
             literal = _literal(rule.database) + _literal(rule.table)
             rank = (int(by_pattern), -literal if by_pattern else 0, distance)
             for j, each in enumerate(rule.columns):
+                entry = _Entry(f"{where}.columns[{j}]", each)
                 for how in _how(each.name, table):
-                    if how.column == column.name and not (how.loose and column.generated):
-                        text = f"{how.text} of {rule.database}.{rule.table}"
-                        entry = _Entry(f"{where}.columns[{j}]", each)
-                        yield _Fit((*rank, *how.rank), entry, text, how.path)
+                    if how.loose and how.column in generated:
+                        continue
+                    text = f"{how.text} of {rule.database}.{rule.table}"
+                    fits[how.column].append(_Fit((*rank, *how.rank), entry, text, how.path))
+        return {
+            column.name: self._decide(table, column, fits[column.name])
+            for column in table.columns
+            if fits[column.name]
+        }
+
+    def _rules_about(self, table: Table) -> list[tuple[int, int]]:
+        """The numbers of the rules that name it, or a table whose rows include its own, in their
+        order, each with how far above it the nearest of these is."""
+        nearest: dict[int, int] = {}
+        for distance, key in enumerate([(table.schema, table.name), *table.inherits]):
+            for number in self._about.get(key, ()):
+                nearest.setdefault(number, distance)
+        return sorted(nearest.items())
 
     def _decide(self, table: Table, column: ColumnInfo, fits: list[_Fit]) -> list[Hit]:
         """The most specific of `fits`; of paths, that for each path."""
