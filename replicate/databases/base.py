@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Protocol
 
 from replicate.rows.column import Kind
@@ -240,6 +241,10 @@ class Source(Protocol):
 
     def fingerprint(self) -> frozenset[str]:
         """Facets that identify this very database; two that share one are the same database."""
+        ...
+
+    def is_kept_in(self, path: Path) -> bool:
+        """Whether the file at `path`, if there is one, is of the database. Opens nothing."""
         ...
 
 

@@ -18,7 +18,6 @@ from replicate.config.lock import lock_path
 from replicate.crypto import selftest
 from replicate.databases.base import ColumnInfo, RowBlock, Schema, Slice, Table
 from replicate.databases.registry import open_source
-from replicate.databases.sqlite import identity
 from replicate.errors import GuardError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, Recipe, build_masker, plan_masking
 from replicate.jobs.opening import masking_root, needed
@@ -147,11 +146,7 @@ def refuse_own_files(config: Config, path: Path) -> None:
     of: the database, what SQLite keeps beside it, conf.yaml and its lock. Nothing is opened.
     """
     hint = "give the page a name of its own"
-    source = open_source(needed(config.source, "source"))
-    same = source.engine == "sqlite" and not identity.fingerprint(path).isdisjoint(
-        source.fingerprint()
-    )
-    if same:
+    if open_source(needed(config.source, "source")).is_kept_in(path):
         raise GuardError(f"{path} belongs to the database that is previewed", hint=hint)
     if config.path is None:
         return

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from psycopg.pq import Escaping
 
@@ -78,6 +79,9 @@ class PostgreSQLSource:
         """As `identity.fingerprint` gives it."""
         with closing(self._connect()) as connection:
             return identity.fingerprint(connection)
+
+    def is_kept_in(self, path: Path) -> bool:  # noqa: ARG002 - whatever it is
+        return False  # a server's files are its own
 
     def _connect(self) -> Connection:
         connection = self.address.connect()

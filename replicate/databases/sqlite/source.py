@@ -69,6 +69,9 @@ class SQLiteSource:
     def fingerprint(self) -> frozenset[str]:
         return fingerprint(self.path)
 
+    def is_kept_in(self, path: Path) -> bool:
+        return not fingerprint(path).isdisjoint(self.fingerprint())
+
 
 class SQLiteSnapshot:
     """One moment of a database file. One thread at a time may use it."""
