@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 AZURITE := tests/support/object_servers/azurite
 CHROMIUM := tests/support/chromium
 
-.PHONY: demo test lint types layers unit docs bench lock clean
+.PHONY: demo test lint types layers unit coverage docs bench lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/replicate demo
@@ -23,6 +23,10 @@ layers: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 
 unit: $(VENV)/.dev
+	$(BIN)/pytest -n auto
+
+# Half as long again as `make test`, as every process that a test starts is traced.
+coverage: $(VENV)/.dev
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
 docs: $(VENV)/.installed
