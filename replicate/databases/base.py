@@ -54,6 +54,11 @@ class ColumnInfo:
     equality: Equality = Equality.BYTES
     reading: Reading | None = None
 
+    @property
+    def is_filled_up(self) -> bool:
+        """Whether all values are filled up with spaces to one length: a char(n), but no domain."""
+        return self.equality is Equality.PADDED and self.type.startswith("character(")
+
 
 def narrowed(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
     """What two lists of `labels` leave together. An empty one is no list."""
@@ -81,19 +86,38 @@ class ForeignKey:
 
 
 @dataclass(frozen=True, slots=True)
+class UniqueKey:
+    """A unique key (the primary key, a constraint or an index), and what it asks of its columns.
+
+    `columns` are those that it names, in expressions as well; `counted` has what generated ones of
+    them are computed from in their place. `derived` are those of `counted` that are behind an
+    expression or a generated column: their values can be distinct, and what is computed from them
+    not. `lossy` are those of which this may be the same however much the values differ, as are
+    their first three letters. `loose` are the columns that it compares otherwise than byte for
+    byte. `nulls_equal`: it takes NULL but once.
+
+    Of an index of some rows alone, `where` are the columns whose values its condition asks for, and
+    `where_null` those of which it asks no more than whether they are NULL; both are empty where
+    another key is of the same columns in all rows, which leaves the condition nothing to say.
+    """
+
+    columns: tuple[str, ...]
+    counted: tuple[str, ...]
+    derived: tuple[str, ...] = ()
+    lossy: tuple[str, ...] = ()
+    loose: tuple[str, ...] = ()
+    nulls_equal: bool = False
+    where: tuple[str, ...] = ()
+    where_null: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table and what constrains its values.
 
-    `unique` lists the column sets of every unique key, the primary key included. One with
-    expressions or generated columns in it is listed for the columns that they are computed from.
-    These columns alone are in `derived_unique`, key by key: their values can be distinct, and what
-    is computed from them not. `nulls_not_distinct` lists those of the keys that take NULL but once.
-    `lossy_unique` lists those of `derived_unique` whose expressions may be the same however much
-    the values differ, such as the first three letters. `loose_unique` has the columns that unique
-    keys compare otherwise than byte for byte, key by key. `unique_where` are the columns that the
-    condition of a unique index asks for, and `unique_where_null` those of which it asks no more
-    than whether they are NULL. `behind_foreign_keys` names the columns that a generated column is
-    computed from which is at either end of a foreign key: masked, they would break it.
+    `unique_keys` are all of them, the primary key included. `behind_foreign_keys` names the columns
+    that a generated column is computed from which is at either end of a foreign key: masked, they
+    would break it.
 
     `rows` and `bytes` are estimates where the engine has them. `maskable` is False where rows can't
     be changed one by one (an index kept as a table, say), with the reason in `note`. `part_of`
@@ -108,7 +132,7 @@ class Table:
     name: str
     columns: tuple[ColumnInfo, ...]
     primary_key: tuple[str, ...] = ()
-    unique: tuple[tuple[str, ...], ...] = ()
+    unique_keys: tuple[UniqueKey, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     rows: int | None = None
     bytes: int | None = None
@@ -117,17 +141,20 @@ class Table:
     part_of: str = ""
     inherits: tuple[tuple[str, str], ...] = ()
     partitioned: bool = False
-    derived_unique: tuple[tuple[str, ...], ...] = ()
-    nulls_not_distinct: tuple[tuple[str, ...], ...] = ()
     behind_foreign_keys: tuple[str, ...] = ()
-    lossy_unique: tuple[tuple[str, ...], ...] = ()
-    loose_unique: tuple[tuple[str, ...], ...] = ()
-    unique_where: tuple[str, ...] = ()
-    unique_where_null: tuple[str, ...] = ()
 
     @property
     def qualified(self) -> str:
         return f"{self.schema}.{self.name}"
+
+    @property
+    def unique(self) -> tuple[tuple[str, ...], ...]:
+        """The column sets that are distinct in all rows, or in those of a partial index.
+
+        Of a key with generated columns both: as it names them, and what they are computed from.
+        """
+        both = (names for key in self.unique_keys for names in (key.columns, key.counted))
+        return tuple(dict.fromkeys(filter(None, both)))
 
     @property
     def stored_columns(self) -> tuple[ColumnInfo, ...]:

@@ -9,7 +9,7 @@ import pytest
 
 from replicate.config import load_config
 from replicate.config.lock import lock_path, write_lock
-from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table
+from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, UniqueKey
 from replicate.errors import ConfigError
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.masking.drift import lockable_columns
@@ -21,6 +21,10 @@ TEXT = ("id", "email", "work_email", "name", "note", "odd*name", "a.b")
 def table(name: str, *columns: str | ColumnInfo, schema: str = "app", **more: object) -> Table:
     infos = [c if isinstance(c, ColumnInfo) else ColumnInfo(c, "text", Kind.TEXT) for c in columns]
     return Table(schema, name, tuple(infos), **more)  # type: ignore[arg-type]  # the test's own
+
+
+def key_of(column: str) -> UniqueKey:
+    return UniqueKey((column,), (column,))
 
 
 def plan_of(folder: Path, rules: str, *tables: Table, more: str = "") -> MaskingPlan:
@@ -153,7 +157,7 @@ def test_a_custom_transformer_for_a_unique_column_is_told_what_to_promise(tmp_pa
     assert "use email, token" in (caught.value.hint or "")
 
 
-USERS = table("users", "email", "boss", "name", unique=(("email",),))
+USERS = table("users", "email", "boss", "name", unique_keys=(key_of("email"),))
 ORDERS = table("orders", "who", foreign_keys=(ForeignKey(("who",), "users", ("email",)),))
 LINES = table("lines", "who", foreign_keys=(ForeignKey(("who",), "orders", ("who",)),))
 
@@ -168,7 +172,13 @@ def test_foreign_keys_follow_what_they_refer_to(tmp_path: Path) -> None:
 
 def test_a_table_that_refers_to_itself(tmp_path: Path) -> None:
     key = ForeignKey(("boss",), "users", ("email",))
-    users = table("users", "email", "boss", unique=(("email",),), foreign_keys=(key,))
+    users = table(
+        "users",
+        "email",
+        "boss",
+        unique_keys=(key_of("email"),),
+        foreign_keys=(key,),
+    )
     assert found(plan_of(tmp_path, "app.users>email>email", users)) == {
         "users.email": "email",
         "users.boss": "email",
@@ -243,7 +253,7 @@ def test_what_refers_to_a_table_that_stays_behind_is_masked_all_the_same(tmp_pat
 
 
 def test_a_key_to_a_partitioned_table_is_one_to_its_partitions(tmp_path: Path) -> None:
-    parent = table("visits", "who", partitioned=True, unique=(("who",),))
+    parent = table("visits", "who", partitioned=True, unique_keys=(key_of("who"),))
     inherits = (("app", "visits"),)
     parts = [table(f"visits_{i}", "who", inherits=inherits) for i in (1, 2)]
     notes = table("notes", "who", foreign_keys=(ForeignKey(("who",), "visits", ("who",)),))
@@ -256,7 +266,11 @@ def test_a_key_to_a_partitioned_table_is_one_to_its_partitions(tmp_path: Path) -
 
 def test_ends_of_different_sizes_take_what_fits_both(tmp_path: Path) -> None:
     small = ColumnInfo("n", "smallint", Kind.INTEGER, bits=16)
-    parent = table("parent", ColumnInfo("n", "bigint", Kind.INTEGER, bits=64), unique=(("n",),))
+    parent = table(
+        "parent",
+        ColumnInfo("n", "bigint", Kind.INTEGER, bits=64),
+        unique_keys=(key_of("n"),),
+    )
     child = table("child", small, foreign_keys=(ForeignKey(("n",), "parent", ("n",)),))
     plan = plan_of(tmp_path, "app.parent>n>format-preserving", parent, child)
     assert [masks.columns[0].target.bits for masks in plan.tables.values()] == [16, 16]
@@ -275,7 +289,12 @@ def test_a_link_binds_columns_of_one_transformer(tmp_path: Path) -> None:
 
 def test_a_path_agrees_with_the_columns_that_share_its_replacements(tmp_path: Path) -> None:
     mail = ColumnInfo("mail", "varchar(30)", Kind.TEXT, max_chars=30)
-    people = table("people", mail, ColumnInfo("doc", "jsonb", Kind.JSON), unique=(("mail",),))
+    people = table(
+        "people",
+        mail,
+        ColumnInfo("doc", "jsonb", Kind.JSON),
+        unique_keys=(key_of("mail"),),
+    )
     rules = "app.people>mail>email>link: a\napp.people>doc.x[*].mail>email>link: a"
     whole, inside = plan_of(tmp_path, rules, people).tables["app", "people"].columns
     assert (whole.target.unique, whole.target.max_chars) == (True, 30)
@@ -388,11 +407,11 @@ def test_a_new_partition_is_nothing_new(tmp_path: Path) -> None:
 def test_new_columns_that_refer_to_each_other_are_masked(tmp_path: Path) -> None:
     locked(tmp_path, USERS)
     key = ForeignKey(("id",), "b", ("id",))
-    one = table("a", "id", foreign_keys=(key,), unique=(("id",),))
+    one = table("a", "id", foreign_keys=(key,), unique_keys=(key_of("id"),))
     back = ForeignKey(("id",), "a", ("id",))
-    other = table("b", "id", foreign_keys=(back,), unique=(("id",),))
+    other = table("b", "id", foreign_keys=(back,), unique_keys=(key_of("id"),))
     itself = ForeignKey(("boss",), "c", ("id",))
-    alone = table("c", "id", "boss", foreign_keys=(itself,), unique=(("id",),))
+    alone = table("c", "id", "boss", foreign_keys=(itself,), unique_keys=(key_of("id"),))
     policy = "  on_new_column: mask"
     plan = plan_of(tmp_path, "app.users>email>transient", USERS, one, other, alone, more=policy)
     assert found(plan) == {"users.email": "transient"} | dict.fromkeys(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from replicate.databases.base import ColumnInfo, Slice, Table
+from replicate.databases.base import ColumnInfo, Slice, Table, UniqueKey
 from replicate.databases.postgresql.connection import Connection, errors_of
 from replicate.databases.postgresql.large_objects import NAME
 from replicate.rows.column import Kind
@@ -18,6 +18,7 @@ PIECE = 256 * 1024
 
 _INV_READ = 0x40000
 _SEEK_END = 2
+_KEY = ("loid", "offset")
 _COLUMNS = (
     ColumnInfo("loid", "oid", Kind.INTEGER, nullable=False),
     ColumnInfo("offset", "bigint", Kind.INTEGER, nullable=False),
@@ -82,8 +83,8 @@ def find(connection: Connection) -> Table | None:
     return Table(
         *NAME,
         _COLUMNS,
-        primary_key=("loid", "offset"),
-        unique=(("loid", "offset"),),
+        primary_key=_KEY,
+        unique_keys=(UniqueKey(_KEY, _KEY),),
         rows=max(count, size // PIECE),
         bytes=2 * size,  # two hexadecimal digits a byte
         maskable=False,

@@ -18,7 +18,7 @@ from replicate.databases.postgresql.connection import Connection, errors_of
 from replicate.databases.postgresql.equalities import Equalities
 from replicate.databases.postgresql.expressions import listed
 from replicate.databases.postgresql.kinds import Domain, Types
-from replicate.databases.postgresql.unique_keys import TableColumn, UniqueKeys, conditions
+from replicate.databases.postgresql.unique_keys import TableColumn, UniqueKeys
 from replicate.rows.comparing import Reading
 
 _TABLES = """
@@ -235,14 +235,12 @@ class _Reader:
     def _relation(self, row: _Row) -> Relation:
         pages = (row.heap or 0) // self._block
         ancestors = self._ancestors(row.oid)
-        keys = self._keys.of(row.oid)
-        where, where_null = conditions(keys, [column[2] for column in self._columns[row.oid]])
         table = Table(
             row.schema,
             row.name,
             self._column_infos(row.oid, ancestors),
-            primary_key=next((key.columns for key in keys if key.primary), ()),
-            unique=_different(each for key in keys for each in (key.columns, key.counted)),
+            primary_key=self._keys.primary(row.oid),
+            unique_keys=self._keys.of(row.oid),
             foreign_keys=tuple(self._foreign_key(*key) for key in self._foreign_keys[row.oid]),
             rows=self._estimate(row, pages) if row.kind == "r" else None,
             bytes=(row.heap or 0) + (row.toast or 0),
@@ -250,13 +248,7 @@ class _Reader:
             note=_FOREIGN if row.kind == "f" else "",
             inherits=tuple((self._rows[a].schema, self._rows[a].name) for a in ancestors),
             partitioned=row.kind == "p",
-            derived_unique=_different(key.derived for key in keys),
-            nulls_not_distinct=_different(key.counted for key in keys if key.nulls_equal),
             behind_foreign_keys=self._behind_keys(row.oid, ancestors),
-            lossy_unique=_different(key.lossy for key in keys),
-            loose_unique=_different(key.loose for key in keys),
-            unique_where=where,
-            unique_where_null=where_null,
         )
         barrier, hint = self._barrier(row)
         cuttable = row.is_heap and not row.condition
@@ -360,7 +352,3 @@ class _Reader:
             return round(row.tuples / row.pages_then * pages)
         width = sum(size if size > 0 else _WIDTH for *_, size, _ in self._columns[row.oid])
         return pages * self._block // (width + _ROW_OVERHEAD)
-
-
-def _different(keys: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(dict.fromkeys(filter(None, keys)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
+from replicate.databases.base import UniqueKey
 from replicate.databases.postgresql.connection import Connection
 from replicate.databases.postgresql.expressions import (
     asked,
@@ -56,30 +57,30 @@ class TableColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class UniqueKey:
-    """A unique key: its columns, those in its expressions included; what these count for, and what
-    its expressions do, generated columns being what they are computed from.
+class _Index:
+    """A key, and the text of its condition, if it has one.
 
-    `lossy` is `derived` where the expressions may be the same for distinct values, and has the
-    columns that it compares by the operators of another type. `loose` has the columns that it
-    compares otherwise than byte for byte, `where` the text of its condition. `parts` are the number
-    of a column, its collation and its operators, of a key that is of columns as they are.
+    `parts` are the number of a column, its collation and its operators, of a key that is of columns
+    as they are.
     """
 
-    primary: bool
-    nulls_equal: bool
-    columns: tuple[str, ...]
-    counted: tuple[str, ...]
-    derived: tuple[str, ...]
-    lossy: tuple[str, ...]
-    loose: tuple[str, ...]
-    where: str
-    parts: frozenset[tuple[int, int, int]] = frozenset()
+    key: UniqueKey
+    condition: str
+    parts: frozenset[tuple[int, int, int]]
 
-    def implies(self, other: UniqueKey) -> bool:
+    def implies(self, other: _Index) -> bool:
         """Whether no rows can break the other one that don't break this one."""
-        alike = self.nulls_equal == other.nulls_equal
-        return alike and not self.where and bool(self.parts) and self.parts <= other.parts
+        alike = self.key.nulls_equal == other.key.nulls_equal
+        return alike and not self.condition and bool(self.parts) and self.parts <= other.parts
+
+    def limited(self, columns: Iterable[str]) -> UniqueKey:
+        """The key, with those of all the columns that its condition asks for."""
+        found = {name: asked(self.condition, name) for name in columns}
+        return replace(
+            self.key,
+            where=tuple(name for name, asks in found.items() if asks == "value"),
+            where_null=tuple(name for name, asks in found.items() if asks == "null"),
+        )
 
 
 class UniqueKeys:
@@ -102,9 +103,20 @@ class UniqueKeys:
         for index, number in connection.execute(_EXPRESSIONS.encode()):
             self._depends[index].append(number)
 
-    def of(self, oid: int) -> list[UniqueKey]:
-        """The primary key is the first of them."""
-        return [self._key(row) for row in self._rows.get(oid, ())]
+    def of(self, oid: int) -> tuple[UniqueKey, ...]:
+        indexes = [self._index(row) for row in self._rows.get(oid, ())]
+        names = [column.name for column in self._columns.get(oid, {}).values()]
+        return tuple(
+            index.limited(names)
+            if index.condition and not any(each.implies(index) for each in indexes)
+            else index.key
+            for index in indexes
+        )
+
+    def primary(self, oid: int) -> tuple[str, ...]:
+        """The columns of the primary key; none where there is none."""
+        rows = self._rows.get(oid, ())
+        return next((self._index(row).key.columns for row in rows if row[2]), ())
 
     def behind(self, oid: int, numbers: Iterable[int]) -> tuple[str, ...]:
         """The columns, generated ones as what they are computed from."""
@@ -112,8 +124,8 @@ class UniqueKeys:
         found = (columns[n].computed if columns[n].computed is not None else (n,) for n in numbers)
         return tuple(dict.fromkeys(columns[n].name for each in found for n in each or ()))
 
-    def _key(self, row: tuple[Any, ...]) -> UniqueKey:
-        index, oid, primary, numbers, count, nulls_equal, collations, text, where = row[:9]
+    def _index(self, row: tuple[Any, ...]) -> _Index:
+        index, oid, _, numbers, count, nulls_equal, collations, text, where = row[:9]
         operators, exclusion = row[9:]
         columns = self._columns[oid]
         # The parts of the index, 0 for an expression; those behind the first are only stored in it.
@@ -144,17 +156,16 @@ class UniqueKeys:
         if not apart:
             foreign += [n for n in mentioned_in if n in plain and self._loose(oid, n)]
         loose = (n for n, collation, _ in parts if n and self._loose(oid, n, collation))
-        return UniqueKey(
-            primary,
-            nulls_equal,
+        key = UniqueKey(
             tuple(columns[n].name for n in (*plain, *inside)),
             self.behind(oid, (*plain, *inside)),
-            derived,
-            tuple(dict.fromkeys((*(() if apart else derived), *self.behind(oid, foreign)))),
-            tuple(dict.fromkeys(columns[n].name for n in loose)),
-            where or "",
-            frozenset() if exclusion or text or generated else frozenset(parts),
+            derived=derived,
+            lossy=tuple(dict.fromkeys((*(() if apart else derived), *self.behind(oid, foreign)))),
+            loose=tuple(dict.fromkeys(columns[n].name for n in loose)),
+            nulls_equal=nulls_equal,
         )
+        plainly = not (exclusion or text or generated)
+        return _Index(key, where or "", frozenset(parts) if plainly else frozenset())
 
     def _foreign(self, oid: int, number: int, operators: int) -> bool:
         """Whether a column of citext is compared by the operators of another type."""
@@ -186,20 +197,3 @@ class UniqueKeys:
             names = mentioned(text or "", [columns[n].name for n in depends])
             found.update(n for n in depends if columns[n].name in names)
         return sorted(found)
-
-
-def conditions(
-    keys: Sequence[UniqueKey], columns: Iterable[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns in the conditions of the keys, and those only asked whether they are NULL.
-
-    A key of all rows with no other columns than theirs, which compares these in the same way,
-    leaves them nothing to say.
-    """
-    partial = [key for key in keys if key.where]
-    texts = [k.where for k in partial if not any(each.implies(k) for each in keys)]
-    found = {column: {asked(text, column) for text in texts} for column in columns}
-    return (
-        tuple(name for name, asks in found.items() if "value" in asks),
-        tuple(name for name, asks in found.items() if "null" in asks),
-    )

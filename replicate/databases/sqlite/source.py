@@ -137,20 +137,14 @@ class SQLiteSnapshot:
 
     def _table(self, entry: Entry) -> Table:
         reader = self._reader_of(entry.name)
-        keys = reader.unique_keys
         table = Table(
             SCHEMA,
             entry.name,
             reader.columns,
             primary_key=reader.primary_key,
-            unique=keys.unique,
+            unique_keys=reader.unique_keys.all(),
             foreign_keys=reader.foreign_keys,
-            derived_unique=keys.derived,
             behind_foreign_keys=reader.behind_foreign_keys,
-            lossy_unique=keys.lossy,
-            loose_unique=keys.loose,
-            unique_where=keys.where("value"),
-            unique_where_null=keys.where("null"),
         )
         key = reader.layout.key
         if key is not None:

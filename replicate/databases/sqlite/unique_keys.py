@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
+from replicate.databases.base import UniqueKey
 from replicate.databases.sqlite.declarations import (
     collations,
     computed_from,
@@ -48,7 +49,7 @@ class Index:
 
 
 class UniqueKeys:
-    """The unique keys of one table, as `Table` has them."""
+    """The unique keys of one table."""
 
     def __init__(
         self,
@@ -67,46 +68,30 @@ class UniqueKeys:
         self._rowid = rowid
         self._indexes = [self._index(each[1], partial=each[4]) for each in indexes if each[2]]
 
-    @cached_property
-    def unique(self) -> tuple[tuple[str, ...], ...]:
-        """The columns of every unique key, partial ones and those on expressions included."""
-        keys: list[tuple[str, ...]] = [] if self._rowid is None else [(self._rowid,)]
-        for index in self._indexes:
-            keys += [(*index.plain, *index.inside), self._counted(index)]
-        return _different(keys)
+    def all(self) -> tuple[UniqueKey, ...]:
+        """Every one of them, partial ones and those on expressions included."""
+        rowid = [] if self._rowid is None else [UniqueKey((self._rowid,), (self._rowid,))]
+        return tuple(rowid + [self._key(index) for index in self._indexes])
 
-    @cached_property
-    def derived(self) -> tuple[tuple[str, ...], ...]:
-        """What the expressions and generated columns of unique keys are computed from."""
-        return _different(map(self._derived, self._indexes))
-
-    @cached_property
-    def lossy(self) -> tuple[tuple[str, ...], ...]:
-        """Those of them that may be the same, however much the values differ."""
-        return _different(self._lossy(i) for i in self._indexes if not self._keeps_apart(i))
-
-    @cached_property
-    def loose(self) -> tuple[tuple[str, ...], ...]:
-        """The columns that unique keys compare otherwise than byte for byte."""
-        return _different(
-            tuple(name for name, equality in index.plain.items() if equality is not Equality.BYTES)
-            for index in self._indexes
+    def _key(self, index: Index) -> UniqueKey:
+        loose = (name for name, each in index.plain.items() if each is not Equality.BYTES)
+        covered = not index.condition or self._is_covered(index)
+        asked = {} if covered else {n: self._asked(index.condition, n) for n in self._columns}
+        return UniqueKey(
+            (*index.plain, *index.inside),
+            self.behind((*index.plain, *index.inside)),
+            derived=self._derived(index),
+            lossy=() if self._keeps_apart(index) else self._lossy(index),
+            loose=tuple(loose),
+            where=tuple(name for name, asks in asked.items() if asks == "value"),
+            where_null=tuple(name for name, asks in asked.items() if asks == "null"),
         )
 
-    def where(self, asks: str) -> tuple[str, ...]:
-        """The columns that conditions of unique indexes ask for: for the `value`, or for `null`.
-
-        A key of all rows with no other columns than theirs, which compares these in the same way,
-        leaves them nothing to say.
-        """
-        plain = [index for index in self._indexes if self._is_plain(index)]
-        whole = [index.plain.items() for index in plain if not index.condition]
+    def _is_covered(self, index: Index) -> bool:
+        """Whether a key of all rows has no other columns, and compares these in the same way."""
+        whole = [i.plain.items() for i in self._indexes if self._is_plain(i) and not i.condition]
         whole += [] if self._rowid is None else [{self._rowid: Equality.BYTES}.items()]
-        covered = [i for i in plain if any(each <= i.plain.items() for each in whole)]
-        left = [i.condition for i in self._indexes if i.condition and i not in covered]
-        return tuple(
-            name for name in self._columns if any(self._asked(each, name) == asks for each in left)
-        )
+        return self._is_plain(index) and any(each <= index.plain.items() for each in whole)
 
     def _is_plain(self, index: Index) -> bool:
         """Whether it is of columns as they are, compared by rules that are known."""
@@ -144,9 +129,6 @@ class UniqueKeys:
         """The columns, generated ones as what they are computed from."""
         found = (self.computed.get(name, (name,)) for name in names)
         return tuple(dict.fromkeys(name for each in found for name in each))
-
-    def _counted(self, index: Index) -> tuple[str, ...]:
-        return self.behind((*index.plain, *index.inside))
 
     def _derived(self, index: Index) -> tuple[str, ...]:
         return self.behind((*index.inside, *(n for n in index.plain if n in self.computed)))
@@ -214,10 +196,6 @@ class UniqueKeys:
             and (call[1], call[3]) == ("(", ")")
             and self.equalities[loose[0]] is Equality.ASCII_CASE
         )
-
-
-def _different(keys: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-    return tuple(dict.fromkeys(filter(None, keys)))
 
 
 def _parts(sql: str) -> tuple[list[Token], list[Token]]:

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import ConfigError, TransformError, UsageError
-from replicate.jobs.masking.agreement import is_filled_up
 from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
+from replicate.jobs.masking.unique_keys import Keys
 from replicate.rows.column import Column, Kind
-from replicate.rows.comparing import Equality
-from replicate.transformers.base import Effects, Uniqueness
+from replicate.transformers.base import Effects
 from replicate.transformers.wrapping.fitting import check_length
 
 Refuse = Callable[[str, str | None], ConfigError]
@@ -20,8 +19,6 @@ _TRIAL_KEY = bytes(32)
 """Draws replacements to be looked at and thrown away, the same ones each time."""
 
 _MAY_BE_JSON = frozenset((Kind.JSON, Kind.TEXT, Kind.ANY))
-
-_LEAVE = "leave it as it is with transient, or drop that key from the source"
 
 _FREE_OF_LABELS = ("boolean", "choice", "fixed", "null", "shuffle", UNTOUCHED)
 """What makes no values of its own for a column that takes but some."""
@@ -85,101 +82,13 @@ def _check_effects(
         )
     if effects.makes_null and (not info.nullable or info.name in table.primary_key):
         raise refuse("the column does not take NULL", "use fixed or redacted instead")
-    _check_derived(table, info, mask, effects, refuse)
-    only_nulls = effects.makes_null and effects.uniqueness is Uniqueness.CONSTANT
-    if not only_nulls:
-        _check_equality(table, info, mask, effects, refuse)
-    if effects.uniqueness in (Uniqueness.PRESERVES, Uniqueness.PERMUTES):
-        return
-    for key in table.unique:
-        # NULLs never collide in a unique key, so a column of NULLs can't break one.
-        if info.name in key and not only_nulls:
-            raise refuse(
-                f"its values {effects.uniqueness.value}, and the table has a unique key on "
-                f"({', '.join(key)})",
-                _distinct(mask),
-            )
-
-
-def _check_derived(
-    table: Table, info: ColumnInfo, mask: ColumnMask, effects: Effects, refuse: Refuse
-) -> None:
-    """What becomes of that which the database computes from the column, and of keys with NULL."""
     if info.name in table.behind_foreign_keys and mask.changes:
         raise refuse(
             "a generated column is computed from it, and a foreign key on that would break",
             "use transient, or drop the foreign key from the source",
         )
-    for key in table.derived_unique:
-        # lower() may make one of two values, as may the half of an address alone; and of NULL
-        # coalesce() makes the same each time.
-        keeps = effects.uniqueness is Uniqueness.PRESERVES and not effects.makes_null
-        if info.name in key and not keeps:
-            raise refuse(
-                "the table has a unique key on an expression or generated column that is computed "
-                f"from ({', '.join(key)}), which may be the same for distinct values",
-                "use email, token or uuid, whose values have nothing in common, or transient",
-            )
-    for key in table.lossy_unique:
-        if info.name in key and mask.changes:
-            raise refuse(
-                "the table has a unique key on an expression or generated column that may be the "
-                f"same for distinct values of ({', '.join(key)})",
-                _LEAVE,
-            )
-    _check_conditions(info, table, mask, effects, refuse)
-    for key in table.nulls_not_distinct:
-        if info.name in key and effects.makes_null:
-            raise refuse(
-                f"the table has a unique key on ({', '.join(key)}) that takes NULL but once",
-                "use email, token or uuid, which keep values distinct, or transient",
-            )
-
-
-def _check_conditions(
-    info: ColumnInfo, table: Table, mask: ColumnMask, effects: Effects, refuse: Refuse
-) -> None:
-    """Rows that a unique index leaves out may be equal, and must not come into it."""
-    empties = effects.makes_null or effects.uniqueness is Uniqueness.CONSTANT
-    asked = table.unique_where + (table.unique_where_null if empties else ())
-    if info.name in asked and mask.changes:
-        raise refuse(
-            "a unique index is of those rows alone that fulfil a condition on it, and others might "
-            "come to do so",
-            _LEAVE,
-        )
-
-
-def _check_equality(
-    table: Table, info: ColumnInfo, mask: ColumnMask, effects: Effects, refuse: Refuse
-) -> None:
-    """Keys that compare otherwise than byte for byte, and keys that meet such."""
-    for key in table.loose_unique:
-        # A permutation may make two of one spelling that differ in case, but none of one length
-        # that differ in the spaces at their end.
-        keeps = effects.uniqueness is Uniqueness.PRESERVES or (
-            effects.uniqueness is Uniqueness.PERMUTES and is_filled_up(info)
-        )
-        if info.name in key and not keeps:
-            raise refuse(
-                f"its values {effects.uniqueness.value}, and the table has a unique key on "
-                f"({', '.join(key)}) by which values are the same that differ in case, say",
-                "use email, token or uuid, whose values have nothing in common, or transient",
-            )
-    folds = mask.changes and mask.equality not in (info.equality, Equality.BYTES)
-    if folds and any(info.name in key for key in table.unique):
-        raise refuse(
-            f"the column that it refers to compares {mask.equality.value}, and a unique key of its "
-            "own does not",
-            _LEAVE,
-        )
-
-
-def _distinct(mask: ColumnMask) -> str:
-    """What to do where distinct values have to stay distinct."""
-    if mask.recipe is not None and mask.recipe.transformer.startswith("custom-"):
-        return "if it keeps distinct values distinct, say `unique: true` in its transformer_options"
-    return "use email, token, uuid or format-preserving, which keep values distinct, or transient"
+    for refusal in Keys(table.unique_keys, info, mask, effects).refusals():
+        raise refuse(*refusal)
 
 
 def _check_length(mask: ColumnMask, refuse: Refuse) -> None:
