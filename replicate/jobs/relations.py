@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from replicate.databases.base import Table
-from replicate.jobs.masking.agreement import ColumnKey
-from replicate.jobs.selection import TableKey
+from replicate.jobs.selection import ColumnKey, TableKey
 
 
 class Lineage:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from replicate.config.insertion import NewRules
 from replicate.databases.base import ColumnInfo, Table
-from replicate.jobs.masking.agreement import ColumnKey
-from replicate.jobs.selection import TableKey
+from replicate.jobs.selection import ColumnKey, TableKey
 from replicate.scan.findings import Finding, Level
 
 

@@ -14,6 +14,9 @@ from replicate.jobs.opening import needed
 TableKey = tuple[str, str]
 """A table's schema and name."""
 
+ColumnKey = tuple[str, str, str]
+"""Schema, table and column."""
+
 
 def select_tables(config: Config, schema: Schema) -> Selection:
     """What `only_tables`, `skip` and `schema_only_tables` leave, in the schema's order.

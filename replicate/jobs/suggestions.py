@@ -16,11 +16,10 @@ from replicate.config import ColumnRule, Config, SourceConfig, TableRule
 from replicate.databases.base import Schema, Table
 from replicate.errors import ConfigError, TransformError
 from replicate.jobs.masking import MaskingPlan, plan_masking
-from replicate.jobs.masking.agreement import ColumnKey
 from replicate.jobs.opening import needed
 from replicate.jobs.relations import Keys
 from replicate.jobs.scan_report import ColumnReport
-from replicate.jobs.selection import TableKey
+from replicate.jobs.selection import ColumnKey, TableKey
 from replicate.rows.column import Column, Kind
 from replicate.scan.findings import Level
 from replicate.scan.suggesting import candidates

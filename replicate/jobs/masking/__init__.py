@@ -5,8 +5,9 @@ names a table or a column that isn't there, a transformer that doesn't fit the c
 could break a unique key, a NOT NULL constraint or a foreign key. What passes is a plan of plain
 values that a worker process turns into a `Masker` on its own side.
 
-    rules ─ targeting ─┬─ agreement ─┬─ checks ─ plan
-    lock ─── drift ────┘             └─ (columns that have to change alike)
+    rules ── targeting ──┬── agreement ── discord ── checks ── plan
+    lock ──── drift ─────┤                             │
+    keys ── references ──┘                        unique_keys
 """
 
 from replicate.jobs.masking.making import import_transformers

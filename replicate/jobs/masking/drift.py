@@ -12,10 +12,10 @@ from replicate.config import Config
 from replicate.config.lock import KnownColumns, lock_path, read_lock
 from replicate.databases.base import ColumnInfo, Schema, Table
 from replicate.errors import ConfigError
-from replicate.jobs.masking.agreement import Masks, Reference, find, named
 from replicate.jobs.masking.checks import check_mask
 from replicate.jobs.masking.making import make_mask
-from replicate.jobs.masking.plan import ColumnMask, Reason, Recipe
+from replicate.jobs.masking.plan import ColumnMask, Masks, Reason, Recipe, find, named
+from replicate.jobs.masking.references import Reference
 from replicate.jobs.opening import needed
 from replicate.jobs.selection import TableKey
 from replicate.rows.column import Kind

@@ -11,7 +11,7 @@ from typing import Any
 from replicate.crypto import keys
 from replicate.databases.base import Table
 from replicate.errors import TransformError
-from replicate.jobs.selection import TableKey
+from replicate.jobs.selection import ColumnKey, TableKey
 from replicate.rows.column import Column, Kind
 from replicate.rows.comparing import Equality, Reading
 from replicate.rows.engine import Mask, Masker
@@ -53,6 +53,11 @@ class Recipe:
     def domain(self) -> tuple[str, str]:
         """Columns of one domain get the same replacement for the same value."""
         return ("link", self.link) if self.link else ("transformer", self.transformer)
+
+    @property
+    def sharing(self) -> object:
+        """Equal for columns that share replacements, and nothing else's where none are shared."""
+        return (self.domain, self.transformer) if self.consistent else object()
 
     def draw(self, masking_key: bytes) -> Draw:
         if not self.consistent:
@@ -255,3 +260,20 @@ def build_masker(
             for mask, transformer in made
         ],
     )
+
+
+# While a plan is made
+
+Masks = dict[TableKey, dict[str, ColumnMask]]
+"""The masks of each table, by column."""
+
+
+def find(masks: Masks, key: ColumnKey) -> ColumnMask | None:
+    """The mask that changes the column, if any does."""
+    mask = masks.get(key[:2], {}).get(key[2])
+    return mask if mask is not None and mask.changes else None
+
+
+def named(masks: Masks, key: ColumnKey) -> bool:
+    """Whether the config says anything of the column, be it to leave it."""
+    return key[2] in masks.get(key[:2], {})

@@ -7,28 +7,19 @@ from functools import partial
 
 from replicate.config import Config
 from replicate.databases.base import Schema, Table
-from replicate.jobs.masking.agreement import (
-    Masks,
-    Reference,
-    agree,
-    bind,
-    find,
-    named,
-    references,
-    refuse_discord,
-    refuse_mixed_links,
-    refuse_parts,
-)
+from replicate.jobs.masking.agreement import agree, bind, follow_keys
 from replicate.jobs.masking.checks import check_mask
+from replicate.jobs.masking.discord import refuse_discord, refuse_mixed_links, refuse_parts
 from replicate.jobs.masking.drift import Drift
 from replicate.jobs.masking.making import make_mask
 from replicate.jobs.masking.plan import (
     ColumnMask,
     MaskingPlan,
+    Masks,
     PathMask,
-    Reason,
     TableMasks,
 )
+from replicate.jobs.masking.references import references
 from replicate.jobs.masking.targeting import Hit, Targeting
 from replicate.jobs.selection import TableKey
 
@@ -49,7 +40,7 @@ def plan_masking(config: Config, schema: Schema, selected: Iterable[Table]) -> M
         if table.maskable
     }
     found = references(schema)
-    follow = partial(_follow_keys, config, masks, found)
+    follow = partial(follow_keys, config, masks, found)
     follow()
     Drift(config).settle(chosen, masks, found, follow)
     bind(masks, found)
@@ -81,26 +72,6 @@ def _of_rules(config: Config, table: Table, hits: Mapping[str, list[Hit]]) -> di
             [hit] = of_column
             masks[info.name] = make_mask(config, table, info, hit.recipe, hit.reason)
     return masks
-
-
-def _follow_keys(config: Config, masks: Masks, found: list[Reference]) -> None:
-    """Give foreign keys the masks of what they refer to, where the config is silent of them."""
-    following = True
-    while following:  # a column that follows may be referred to itself
-        following = False
-        for reference in found:
-            child, parent = reference.ends
-            mask = find(masks, parent)
-            if mask is None or named(masks, child) or mask.recipe is None or mask.recipe.when:
-                continue
-            info = next(c for c in reference.child.columns if c.name == reference.column)
-            if not reference.child.maskable:
-                continue
-            reason = Reason(f"it refers to {mask.label}", mask.reason.key)
-            masks.setdefault(child[:2], {})[child[2]] = make_mask(
-                config, reference.child, info, mask.recipe, reason
-            )
-            following = True
 
 
 def _check(config: Config, chosen: Mapping[TableKey, Table], masks: Masks) -> None:
