@@ -68,6 +68,23 @@ def test_a_key_of_citext_holds_for_all_spellings(pair: Pair, transformer: str) -
     assert pair.query(pair.target, keys) == [(2,)]
 
 
+def test_columns_of_citext_join_with_those_of_a_key(pair: Pair) -> None:
+    script = CITEXT + "CREATE TABLE seen (email citext, mails citext[]);"
+    seen = _rule("seen", email="email", mails="email").removeprefix("  transformers:\n")
+    _has(pair.server, pair.source, script)
+    pair.server.run(
+        pair.source, "INSERT INTO seen SELECT upper(email), ARRAY[lower(email)] FROM people"
+    )
+    pair.create(source=_rule("people", email="email") + seen)
+    pair.restore()
+    joined = """
+        SELECT count(*), count(DISTINCT s.email)
+        FROM people p JOIN seen s ON s.email = p.email AND p.email = ANY (s.mails)
+    """
+    assert pair.query(pair.target, joined) == pair.query(pair.source, joined) == [(3, 3)]
+    assert pair.query(pair.target, "SELECT count(*) FROM seen WHERE email LIKE '%x.test'") == [(0,)]
+
+
 SPELLINGS = ("Ann", "aNN", "ÄRGER", "ärger", "ÄRger", "straße", "STRASSE", "ЖУК", "жук", "ÆØÅ",
     "æøå", "日本", "x\u0301", "ǅ", "ǆ", "\u212a", "k", "ﬁ", "FI", "A ", "a", "",
     "νικος", "ΝΙΚΟΣ", "νικοσ", "Σ", "\u03c3", "ς", "İ", "i", "i\u0307", "I\u0307")  # fmt: skip

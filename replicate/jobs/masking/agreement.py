@@ -61,6 +61,22 @@ def bind(masks: Masks, found: Sequence[Reference]) -> None:
             masks[child[:2]][child[2]] = replace(masks[child[:2]][child[2]], equality=equality)
         if before == [masks[c[:2]][c[2]].equality for c, _ in ends]:
             break
+    _join_in(masks)
+
+
+def _join_in(masks: Masks) -> None:
+    """Let columns that no key binds take for equal what those do with which they share replacements
+    and the database's rules, so that they still join with them."""
+    folding = {
+        (mask.recipe.sharing, mask.folds)
+        for columns in masks.values()
+        for mask in columns.values()
+        if mask.recipe is not None and mask.folds is not Equality.BYTES
+    }
+    for columns in masks.values():
+        for name, mask in columns.items():
+            if mask.recipe is not None and (mask.recipe.sharing, mask.equality) in folding:
+                columns[name] = replace(mask, bound=True)
 
 
 def agree(masks: Masks, tables: Mapping[TableKey, Table], found: Sequence[Reference]) -> None:

@@ -101,7 +101,8 @@ class ColumnMask:
     (`in_array`), or those at `paths` of the documents that they are; `recipe` is then None.
 
     `readings` is what conditions have to know of the table's columns. Values that are equal by
-    `equality` get one replacement where a foreign key binds the column (`bound`).
+    `equality` get one replacement where a foreign key binds the column, or one that it joins with
+    (`bound`).
     """
 
     column: str
@@ -174,8 +175,8 @@ class ColumnMask:
     def folds(self) -> Equality:
         """By what values are equal that are made one before the transformer sees them.
 
-        Nowhere but in a foreign key: columns of one domain that it doesn't bind join byte for byte.
-        What is made of a block's own values is not made of others.
+        Nowhere but in a foreign key, and where its columns are joined with: other columns of one
+        domain join byte for byte. What is made of a block's own values is not made of others.
         """
         recipe = self.recipe
         if not self.bound or recipe is None or not recipe.consistent or not self.changes:
