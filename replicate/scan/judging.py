@@ -64,13 +64,10 @@ def judge(facts: ColumnFacts) -> list[Finding]:
     A column of text or numbers gets one finding at most. JSON gets one for each of the paths in it
     that looks personal.
     """
-    if facts.kind is Kind.BINARY:
-        return []
-    texts = facts.values
     if facts.kind is Kind.JSON or _is_json(facts):
         return _judge_json(facts)
     if facts.listed:
-        flat = tuple(element for value in texts for element in inside.elements(value))
+        flat = tuple(element for value in facts.values for element in inside.elements(value))
         inner = replace(facts, values=flat, listed=False, kind=Kind.TEXT)
         return [
             replace(finding, why=(*finding.why, "in the elements of arrays"))
@@ -118,7 +115,10 @@ def _judge_values(facts: ColumnFacts) -> Finding | None:
     sure, category, case = max(found, key=lambda each: each[0], default=(0.0, _C.EMAIL, _Case()))
     if sure < Level.LOW.value:
         return None
-    why = case.why if facts.values else (*case.why, "no values seen")
+    unseen = (
+        "it holds bytes, which are not looked at" if facts.kind is Kind.BINARY else "no values seen"
+    )
+    why = case.why if facts.values else (*case.why, unseen)
     return Finding(category, round(sure, 2), why, case.detail)
 
 
@@ -194,6 +194,8 @@ def _type_fits(category: Category, facts: ColumnFacts) -> tuple[float, str]:
     kind = facts.kind
     if kind is Kind.BOOLEAN:
         return 0.05, "but it holds yes or no"
+    if kind is Kind.BINARY:
+        return (1.0 if category in (_C.PASSWORD, _C.SECRET) else 0.5), ""
     if kind is Kind.UUID:
         return (0.8, "") if category is _C.SECRET else (0.1, "but it holds UUIDs")
     if kind in _MOMENTS:

@@ -68,6 +68,21 @@ def test_without_a_value_the_name_alone_tells() -> None:
     assert best(ColumnFacts("users", "quantity")) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [
+        ("password_hash", Level.HIGH),
+        ("api_key", Level.MEDIUM),
+        ("email", Level.LOW),
+        ("data", None),
+    ],
+)
+def test_bytes_are_told_by_their_name(name: str, level: Level | None) -> None:
+    found = best(ColumnFacts("users", name, kind=Kind.BINARY))
+    assert (found and found.level) == level
+    assert found is None or found.why[-1] == "it holds bytes, which are not looked at"
+
+
 def test_the_reasons_are_told_in_numbers() -> None:
     sample = (*values(personal_columns.email, 97), "n/a", "none", "unknown")
     finding = best(ColumnFacts("users", "email", values=sample))
