@@ -21,19 +21,17 @@ import pyarrow.compute
 
 from replicate.errors import UsageError
 from replicate.rows.column import Kind
-from replicate.transformers.wrapping.operands import (
+from replicate.transformers.wrapping.forms import (
     FEW_DIGITS,
     SORTS,
-    Constant,
     Flags,
-    Named,
-    Operand,
     Sort,
     Values,
     floats,
     matching,
     without_spaces,
 )
+from replicate.transformers.wrapping.operands import Constant, Named, Operand
 
 # The stubs of pyarrow know too few of the signatures of its kernels.
 pc: Any = pyarrow.compute

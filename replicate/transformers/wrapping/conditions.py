@@ -29,15 +29,8 @@ from replicate.transformers.wrapping.comparisons import (
     matches,
     sort_of,
 )
-from replicate.transformers.wrapping.operands import (
-    Constant,
-    Flags,
-    Named,
-    Operand,
-    Sort,
-    Values,
-    fitting,
-)
+from replicate.transformers.wrapping.forms import Flags, Sort, Values
+from replicate.transformers.wrapping.operands import Constant, Named, Operand, fitting
 from replicate.transformers.wrapping.parts import ask
 
 if TYPE_CHECKING:
