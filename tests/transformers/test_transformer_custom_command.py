@@ -381,6 +381,28 @@ Program(sys.argv[1:], timeout=100, keep_running=True).ask(b"a\\n", 1)
 """
 
 
+STARTING = """
+import os, subprocess, sys
+from replicate.transformers.custom.program import Program
+class Interrupted(subprocess.Popen):  # between the start of a process and the news of it
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        os.kill(os.getpid(), int(sys.argv[1]))
+        print(self.pid, flush=True)
+subprocess.Popen = Interrupted
+Program(sys.argv[2:], timeout=100, keep_running=True).ask(b"a\\n", 1)
+"""
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_program_is_started_ends_it(number: int) -> None:
+    command = [sys.executable, "-c", STARTING, str(int(number)), "sleep", "1000"]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert ended.returncode == -number
+    assert is_gone(int(ended.stdout))
+
+
 @linux
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_a_worker_ends_its_program(tmp_path: Path, number: int) -> None:

@@ -8,7 +8,7 @@ import selectors
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
@@ -81,18 +81,19 @@ class Program:
 
     def _started(self) -> subprocess.Popen[bytes]:
         try:
-            process = subprocess.Popen(
-                self._command,
-                bufsize=0,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            with _GROUPS.growing():
+                process = subprocess.Popen(
+                    self._command,
+                    bufsize=0,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                _GROUPS.add(process.pid)
         except OSError as error:
             raise ProgramError(f"can't be started: {error.strerror}", 0) from None
         self._process = process
-        _GROUPS.add(process.pid)
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
@@ -194,27 +195,52 @@ class _Groups:
         self._leaders: set[int] = set()
         self._before: dict[int, Any] = {}
         self._process = 0
+        self._growing = False
+        self._came: list[int] = []
+
+    @contextlib.contextmanager
+    def growing(self) -> Iterator[None]:
+        """While a process is started: a signal waits until it is known which one to end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are heard in that one alone
+            return
+        self._growing = True
+        self._listen()
+        try:
+            yield
+        finally:
+            self._growing = False
+            self._fall_silent()
+            came, self._came = self._came, []
+            for number in came:
+                self._end(number, None)
 
     def add(self, leader: int) -> None:
         if self._process != os.getpid():  # a fork has none of what its parent has
             self._leaders = set()
             self._process = os.getpid()
         self._leaders.add(leader)
-        if threading.current_thread() is not threading.main_thread():
-            return
+
+    def discard(self, leader: int) -> None:
+        self._leaders.discard(leader)
+        self._fall_silent()
+
+    def _listen(self) -> None:
         for number in self._SIGNALS:
             before = signal.getsignal(number)
             if before not in (signal.SIG_IGN, None, self._end):
                 self._before[number] = before
                 signal.signal(number, self._end)
 
-    def discard(self, leader: int) -> None:
-        self._leaders.discard(leader)
+    def _fall_silent(self) -> None:
         if not self._leaders and threading.current_thread() is threading.main_thread():
             for number in list(self._before):
                 self._restore(number)
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
+        if self._growing:
+            self._came.append(number)
+            return
         if self._process == os.getpid():
             for leader in self._leaders:
                 _kill_group(leader)
