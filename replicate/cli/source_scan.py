@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from replicate.cli.console import Console
-    from replicate.jobs.scan_report import ColumnReport, ScanReport
+    from replicate.jobs.scanning import ColumnReport, ScanReport
     from replicate.scan.findings import Level
 
 _LEVELS = ("low", "medium", "high")
@@ -58,7 +58,7 @@ def scan(
     Names, types, comments and a few rows of each table are looked at. No value is shown. --write
     ends with 3 if a column looks personal and no transformer could be written for it.
     """
-    from replicate.jobs.scan import scan_source, write_suggestions
+    from replicate.jobs.scanning import scan_source, write_suggestions
     from replicate.scan.findings import Level
 
     console = session.console

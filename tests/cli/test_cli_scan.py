@@ -132,7 +132,7 @@ def test_what_somebody_else_s_change_kept_out_is_printed(
     def conflict(*_: object) -> None:
         raise ConflictError("changed meanwhile")
 
-    monkeypatch.setattr("replicate.jobs.scan.write_suggestions", conflict)
+    monkeypatch.setattr("replicate.jobs.scanning.write_suggestions", conflict)
     result = CliRunner().invoke(cli, ["-c", str(place.config), "source", "scan", "--write"])
     assert isinstance(result.exception, ConflictError)
     assert "  transformers:\n    - database: main\n      table: people\n" in result.output

@@ -18,8 +18,8 @@ from replicate.errors import ConfigError, ConflictError, ReplicateError, UsageEr
 from replicate.jobs.create import create_dump
 from replicate.jobs.masking import plan_masking
 from replicate.jobs.progress import Silent
-from replicate.jobs.scan import scan_source, write_suggestions
-from replicate.jobs.scan_report import ScanReport
+from replicate.jobs.scanning import scan_source, write_suggestions
+from replicate.jobs.scanning.report import ScanReport
 from replicate.jobs.selection import select_tables
 from replicate.scan.findings import Category, Level
 from tests.support import personal_columns
@@ -321,7 +321,7 @@ def test_what_does_not_hold_is_not_written(people: Path, monkeypatch: pytest.Mon
         raise ConfigError("no", file=str(people), line=3)
 
     with monkeypatch.context() as patch:
-        patch.setattr("replicate.jobs.scan.plan_masking", refuse)
+        patch.setattr("replicate.jobs.scanning.scan.plan_masking", refuse)
         with pytest.raises(ConfigError, match="nothing was written"):
             write_suggestions(config, report, Level.MEDIUM)
     assert people.read_bytes() == before
@@ -330,7 +330,7 @@ def test_what_does_not_hold_is_not_written(people: Path, monkeypatch: pytest.Mon
         people.write_bytes(before + b"# mine\n")
         return plan_masking(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr("replicate.jobs.scan.plan_masking", meddle)
+    monkeypatch.setattr("replicate.jobs.scanning.scan.plan_masking", meddle)
     with pytest.raises(ConflictError, match="changed by somebody else"):
         write_suggestions(config, report, Level.MEDIUM)
     assert people.read_bytes() == before + b"# mine\n"
@@ -345,7 +345,7 @@ def test_a_full_disk_leaves_the_file(people: Path, monkeypatch: pytest.MonkeyPat
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("replicate.jobs.rule_writing.os.fsync", full)
+    monkeypatch.setattr("replicate.jobs.scanning.rule_writing.os.fsync", full)
     with pytest.raises(Exception, match="No space left"):
         write_suggestions(config, report, Level.MEDIUM)
     assert people.read_bytes() == before

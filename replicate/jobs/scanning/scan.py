@@ -19,12 +19,12 @@ from replicate.errors import ConfigError, DatabaseError
 from replicate.jobs.masking import ColumnMask, MaskingPlan, plan_masking
 from replicate.jobs.masking.plan import UNTOUCHED
 from replicate.jobs.opening import needed
-from replicate.jobs.relations import Keys, Lineage
-from replicate.jobs.rule_writing import write_rules
 from replicate.jobs.sampling import Places, Sample, Sampler
-from replicate.jobs.scan_report import ColumnReport, ScanReport
+from replicate.jobs.scanning.relations import Keys, Lineage
+from replicate.jobs.scanning.report import ColumnReport, ScanReport
+from replicate.jobs.scanning.rule_writing import write_rules
+from replicate.jobs.scanning.suggestions import Suggestions
 from replicate.jobs.selection import ColumnKey, TableKey, matches, select_tables
-from replicate.jobs.suggestions import Suggestions
 from replicate.jobs.table_names import no_such_table, not_dumped
 from replicate.rows.column import Kind
 from replicate.scan.findings import ColumnFacts, Level

@@ -17,8 +17,8 @@ from replicate.databases.base import Schema, Table
 from replicate.errors import ConfigError, TransformError
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.opening import needed
-from replicate.jobs.relations import Keys
-from replicate.jobs.scan_report import ColumnReport
+from replicate.jobs.scanning.relations import Keys
+from replicate.jobs.scanning.report import ColumnReport
 from replicate.jobs.selection import ColumnKey, TableKey
 from replicate.rows.column import Column, Kind
 from replicate.scan.findings import Level
