@@ -395,7 +395,7 @@ Program(sys.argv[2:], timeout=100, keep_running=True).ask(b"a\\n", 1)
 
 
 @linux
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_while_a_program_is_started_ends_it(number: int) -> None:
     command = [sys.executable, "-c", STARTING, str(int(number)), "sleep", "1000"]
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=60)

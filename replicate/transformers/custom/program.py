@@ -90,10 +90,10 @@ class Program:
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
+                self._process = process
                 _GROUPS.add(process.pid)
         except OSError as error:
             raise ProgramError(f"can't be started: {error.strerror}", 0) from None
-        self._process = process
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
@@ -205,15 +205,16 @@ class _Groups:
             yield  # signals are heard in that one alone
             return
         self._growing = True
-        self._listen()
+        self._listen(*self._SIGNALS, signal.SIGINT)
         try:
             yield
         finally:
             self._growing = False
+            self._restore(signal.SIGINT)
             self._fall_silent()
             came, self._came = self._came, []
             for number in came:
-                self._end(number, None)
+                os.kill(os.getpid(), number)
 
     def add(self, leader: int) -> None:
         if self._process != os.getpid():  # a fork has none of what its parent has
@@ -225,8 +226,8 @@ class _Groups:
         self._leaders.discard(leader)
         self._fall_silent()
 
-    def _listen(self) -> None:
-        for number in self._SIGNALS:
+    def _listen(self, *numbers: int) -> None:
+        for number in numbers:
             before = signal.getsignal(number)
             if before not in (signal.SIG_IGN, None, self._end):
                 self._before[number] = before
