@@ -258,7 +258,7 @@ def test_a_kept_program_that_does_ill(program: Program, body: str, message: str)
 
 def test_a_kept_program_that_answers_twice_is_found_out_later(program: Program) -> None:
     command = program(KEPT.format(body="print('x'); sys.stdout.flush(); print('late')"))
-    made = make(command=command, format="text", keep_running=True, timeout=5)
+    made = make(command=command, format="text", keep_running=True)
 
     def ask_again_and_again() -> None:
         for _ in range(100):
@@ -273,7 +273,7 @@ def test_a_kept_program_that_answers_twice_is_found_out_later(program: Program) 
 @pytest.mark.parametrize("keep_running", [False, True])
 def test_no_process_is_left_behind(program: Program, keep_running: bool) -> None:
     before = children()
-    kept: dict[str, Any] = {"format": "text", "keep_running": keep_running, "timeout": 1}
+    kept: dict[str, Any] = {"format": "text", "keep_running": keep_running}
     made = make(command="cat", **kept)
     run(made, [b"a"])
     assert bool(children() - before) is keep_running
@@ -283,7 +283,7 @@ def test_no_process_is_left_behind(program: Program, keep_running: bool) -> None
         "import time; time.sleep(60)",
         "import time; print('x\\ny', flush=True); time.sleep(60)",
     ):
-        fails([b"a"], command=program(text), **kept)
+        fails([b"a"], command=program(text), **kept, timeout=1)
         assert children() == before
     # One that nobody closes, as a plan makes it, goes with the transformer.
     made = make(command="cat", **kept)
@@ -414,7 +414,7 @@ def test_a_signal_that_ends_a_worker_ends_its_program(tmp_path: Path, number: in
         while not started.read_text().endswith("\n"):
             time.sleep(0.01)
         worker.send_signal(number)
-        assert worker.wait(30) == -number
+        assert worker.wait(60) == -number
     assert is_gone(int(started.read_text()))
 
 
