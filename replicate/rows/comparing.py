@@ -58,7 +58,7 @@ def folded(column: Column, equality: Equality) -> Column:
     start = end - column.length
     if equality in (Equality.TRAILING_SPACES, Equality.PADDED):
         return _of(column, data, start, _without_spaces(data, start, end))
-    lowered = _LOWER[data]
+    lowered = LOWER[data]
     odd = lowered == 0 if equality is Equality.ASCII_CASE else lowered > 127
     if not odd.any():
         same = np.array_equal(lowered, data)
@@ -72,7 +72,9 @@ def folded(column: Column, equality: Equality) -> Column:
 
 _NEVER_FOLDED = frozenset({Kind.BINARY, Kind.INTEGER, Kind.REAL, Kind.NUMERIC, Kind.BOOLEAN})
 _BYTES = np.arange(256)
-_LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(np.uint8)
+LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(np.uint8)
+"""Each byte, the letters of ASCII in lower case: uint8 (256,)."""
+
 _SPACE = 32
 _BY_ITSELF = str.maketrans(
     {

@@ -115,8 +115,10 @@ class UniqueKeys:
 
     def primary(self, oid: int) -> tuple[str, ...]:
         """The columns of the primary key; none where there is none."""
-        rows = self._rows.get(oid, ())
-        return next((self._index(row).key.columns for row in rows if row[2]), ())
+        for _, _, primary, numbers, count, *_ in self._rows.get(oid, ()):
+            if primary:
+                return tuple(self._columns[oid][int(n)].name for n in numbers.split()[:count])
+        return ()
 
     def behind(self, oid: int, numbers: Iterable[int]) -> tuple[str, ...]:
         """The columns, generated ones as what they are computed from."""

@@ -34,9 +34,9 @@ def follow_keys(config: Config, masks: Masks, found: Sequence[Reference]) -> Non
             mask = find(masks, parent)
             if mask is None or named(masks, child) or mask.recipe is None or mask.recipe.when:
                 continue
-            info = next(c for c in reference.child.columns if c.name == reference.column)
             if not reference.child.maskable:
                 continue
+            info, _ = reference.infos
             reason = Reason(f"it refers to {mask.label}", mask.reason.key)
             masks.setdefault(child[:2], {})[child[2]] = make_mask(
                 config, reference.child, info, mask.recipe, reason

@@ -7,16 +7,13 @@ from collections.abc import Callable
 from replicate.config import Config
 from replicate.databases.base import ColumnInfo, Table
 from replicate.errors import ConfigError, TransformError, UsageError
-from replicate.jobs.masking.plan import UNTOUCHED, ColumnMask
+from replicate.jobs.masking.plan import TRIAL_KEY, UNTOUCHED, ColumnMask
 from replicate.jobs.masking.unique_keys import Keys
 from replicate.rows.column import Column, Kind
 from replicate.transformers.base import Effects
 from replicate.transformers.wrapping.fitting import check_length
 
 Refuse = Callable[[str, str | None], ConfigError]
-
-_TRIAL_KEY = bytes(32)
-"""Draws replacements to be looked at and thrown away, the same ones each time."""
 
 _MAY_BE_JSON = frozenset((Kind.JSON, Kind.TEXT, Kind.ANY))
 
@@ -52,16 +49,14 @@ def check_mask(config: Config, table: Table, info: ColumnInfo, mask: ColumnMask)
         return config.error(where, message, hint=hint)
 
     try:
-        transformer = mask.build(_TRIAL_KEY)
+        trial = mask.trial()
     except UsageError as error:
         raise config.error(where, error.message, hint=error.hint) from error
-    try:
+    with trial as transformer:
         _check_labels(mask, refuse)
         _check_effects(table, info, mask, transformer.effects, refuse)
         _check_length(mask, refuse)
         return transformer.reads_masked
-    finally:
-        transformer.close()
 
 
 def _check_labels(mask: ColumnMask, refuse: Refuse) -> None:
@@ -96,7 +91,7 @@ def _check_length(mask: ColumnMask, refuse: Refuse) -> None:
     recipe, most = mask.recipe, mask.target.max_chars
     if recipe is None or most is None or recipe.transformer.startswith("custom-"):
         return
-    made = recipe.build(mask.target, recipe.draw(_TRIAL_KEY))
+    made = recipe.build(mask.target, recipe.draw(TRIAL_KEY))
     if made.reads or made.reads_masked:
         return
     try:

@@ -31,22 +31,25 @@ def refuse_discord(
         child, parent = find(masks, child_key), find(masks, parent_key)
         if child is None and parent is None:
             continue
-        why = "masking only one of them, or each in its own way, would break the foreign key"
-        if _signature(child) == _signature(parent):
-            why = _apart(reference, child, parent)
-            if not why:
-                continue
         if child is not None and child.recipe == Recipe("null"):
             continue
+        if _signature(child) == _signature(parent):
+            why = _apart(reference, child, parent)
+            hint = "leave both as they are with transient, or make the column that refers null"
+            if not why:
+                continue
+        else:
+            why = "masking only one of them, or each in its own way, would break the foreign key"
+            hint = (
+                "give both the same transformer with the same options, or a rule to the column "
+                "that is referred to alone"
+            )
         at = child or parent
         ends = "{} refers to {}".format(*reference.labels)
         raise config.error(
             at.reason.key if at is not None else "source.transformers",
             f"{ends}, and {why}",
-            hint="leave both as they are with transient, or make the column that refers null"
-            if _signature(child) == _signature(parent)
-            else "give both the same transformer with the same options, or a rule to the column "
-            "that is referred to alone",
+            hint=hint,
         )
 
 
@@ -75,13 +78,11 @@ def _always_null(mask: ColumnMask) -> bool:
 
 def _makes_null(mask: ColumnMask) -> bool:
     try:
-        transformer = mask.build(bytes(32))
+        trial = mask.trial()
     except UsageError:
         return False  # which is told when the mask is checked
-    try:
+    with trial as transformer:
         return transformer.effects.makes_null
-    finally:
-        transformer.close()
 
 
 def _signature(mask: ColumnMask | None) -> object:
@@ -101,13 +102,11 @@ def _looks_around(mask: ColumnMask) -> bool:
         return True
     try:
         by_block = registry.find(mask.recipe.transformer).by_block
-        transformer = mask.build(bytes(32))
+        trial = mask.trial()
     except UsageError:
         return False  # which is told when the mask is checked
-    try:
+    with trial as transformer:
         return by_block or bool(transformer.reads or transformer.reads_masked)
-    finally:
-        transformer.close()
 
 
 def _apart(reference: Reference, child: ColumnMask | None, parent: ColumnMask | None) -> str:

@@ -30,6 +30,9 @@ from replicate.transformers.wrapping.watching import Watching
 UNTOUCHED = "transient"
 """The transformer that leaves values as they are."""
 
+TRIAL_KEY = bytes(32)
+"""Draws replacements to be looked at and thrown away, the same ones each time."""
+
 _KEEPING = (UNTOUCHED, "shuffle")  # whose outcome is made of the source's values, as they say
 
 See = Callable[[Column], None]
@@ -150,6 +153,10 @@ class ColumnMask:
         inside = InsideJson(rules)
         most = self.target.max_chars
         return inside if most is None else Fitted(inside, most)
+
+    def trial(self) -> contextlib.closing[Transformer]:
+        """The transformer under a key of no account, as a context that closes it; as `build`."""
+        return contextlib.closing(self.build(TRIAL_KEY))
 
     def _leaf(self, mask: PathMask, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
         target = Target(kind, mask.max_chars, unique=mask.unique, columns=self.target.columns)

@@ -1,7 +1,9 @@
 """Scans of a source: which of its columns look personal, and the rules that would mask them.
 
-samples ─ replicate.scan ─ scan ─┬─ suggestions ─ report ─ rule_writing
-keys ──── relations ─────────────┘
+What `replicate.scan` makes of sampled values becomes a report, and the report rules in conf.yaml.
+
+    samples ─ replicate.scan ─ scan ─┬─ suggestions ─ report ─ rule_writing
+    keys ──── relations ─────────────┘
 """
 
 from replicate.jobs.scanning.report import ColumnReport, ScanReport

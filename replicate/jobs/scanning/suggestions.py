@@ -9,7 +9,6 @@ with the reason; the rest stands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from replicate.config import ColumnRule, Config, SourceConfig, TableRule
@@ -27,9 +26,6 @@ from replicate.transformers import registry
 
 Samples = Mapping[ColumnKey, Sequence[bytes]]
 """A few values of each column, to try transformers on."""
-
-_TRIAL_KEY = bytes(32)
-"""Draws replacements to be thrown away."""
 
 _BY_HAND = "give it a transformer yourself, or `transient` if it may stay as it is"
 
@@ -172,7 +168,7 @@ def _mask_samples(plan: MaskingPlan, report: ColumnReport, samples: Samples) -> 
     [mask] = [m for m in plan.of(report.table).columns if m.column == report.column.name]
     values = samples.get(report.key)
     if values:
-        with closing(mask.build(_TRIAL_KEY)) as made:
+        with mask.trial() as made:
             made.transform(Column.of(list(values), report.column.kind))
 
 

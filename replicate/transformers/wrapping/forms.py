@@ -15,7 +15,7 @@ import pyarrow.compute
 from replicate.errors import TransformError
 from replicate.rows.arrays import LIMIT, contents, from_offsets, indexes, strings
 from replicate.rows.column import SLACK, Column, Kind
-from replicate.rows.comparing import Reading
+from replicate.rows.comparing import LOWER, Reading
 from replicate.rows.spans import gather, heads
 
 # The stubs of pyarrow know too few of the signatures of its kernels.
@@ -63,8 +63,7 @@ _MOMENT_OF_NOTHING = b"0000-00-00 00:00:00.000000"
 _TRUE, _FALSE = (b"t", b"1"), (b"f", b"0")
 
 _BYTES = np.arange(256)
-_LOWER = np.where((_BYTES >= 65) & (_BYTES <= 90), _BYTES + 32, _BYTES).astype(np.uint8)
-_LETTER = np.array([byte if chr(byte).isalnum() and byte < 128 else 0 for byte in _LOWER], np.uint8)
+_LETTER = np.array([byte if chr(byte).isalnum() and byte < 128 else 0 for byte in LOWER], np.uint8)
 _DIGIT = np.isin(_BYTES, list(b"0123456789"))
 _BEGINS_NUMBER = np.isin(_BYTES, list(b"0123456789+-. \t\n\v\f\ri"))  # i as in "inf"
 
@@ -205,7 +204,7 @@ class Values:
     @cached_property
     def lowered(self) -> pa.BinaryArray:
         """The texts regardless of the case of ASCII."""
-        return self.mapped(_LOWER)
+        return self.mapped(LOWER)
 
     @cached_property
     def folded(self) -> pa.BinaryArray:
@@ -224,7 +223,7 @@ class Values:
     def stripped(self, wanted: Flags) -> pa.BinaryArray:
         """The texts in lower case with nothing but the bytes b where ``wanted[b]``."""
         bounds, data = contents(self.texts)
-        data = _LOWER[data]
+        data = LOWER[data]
         keep = wanted[data]
         before = np.concatenate(([0], np.cumsum(keep))).astype(np.int32)
         return from_offsets(before[bounds - bounds[0]], data[keep])
