@@ -102,9 +102,9 @@ class CustomCommand(Rule):
     Answers have to be values that the column takes. Distinct values are only taken to stay distinct
     where `unique: true` says so. That is checked within each block of rows.
 
-    In a foreign key that takes texts for equal that differ in case, say, all of them are given in
-    one spelling: in lower case, without spaces at the end. An answer that equals it leaves the
-    value as it is.
+    In a foreign key that takes texts for equal that differ in case, say, and in columns that join
+    with it, all of them are given in one spelling: in lower case, without spaces at the end. An
+    answer that equals it leaves the value as it is.
     """
 
     name = "custom-command"
