@@ -159,16 +159,20 @@ class Pair:
 
     @contextmanager
     def pg_dump_held(self) -> Iterator[None]:
-        """No pg_dump gets further than to a catalog that it alone reads."""
+        """No pg_dump gets further than to a catalog that it alone reads.
+
+        One without a cache in the server: a new session opens the catalogs of all caches where
+        the server has just thrown away its file of them, and would wait for this lock.
+        """
         with self.server.connect(self.source) as connection, connection.transaction():
-            connection.execute("LOCK TABLE pg_catalog.pg_ts_template")
+            connection.execute("LOCK TABLE pg_catalog.pg_init_privs")
             yield
 
     def wait_for_held_pg_dump(self, running: Running) -> None:
         """Until it waits there."""
         until(
             lambda: any(
-                name == "pg_dump" and "pg_ts_template" in str(query)
+                name == "pg_dump" and "pg_init_privs" in str(query)
                 for name, _, _, query in self.sessions()
             ),
             running,
