@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from replicate.rows.column import Kind
+from replicate.rows.column import NO_LIMITS, Kind, Limits
 from replicate.rows.comparing import Equality, Reading
 
 
@@ -27,11 +27,8 @@ class ColumnInfo:
     neither seen nor masked. `fixed` says why the values of this column alone can't be changed (it
     decides which partition a row is in, say), and is empty where they can.
 
-    What the type says of its values, as far as it does: `max_chars` is how many characters one may
-    have, `bits` the size of an integer (16, 32 or 64), `precision` and `scale` those of a decimal
-    number, `labels` the only values that there are (of an enum, or a check constraint that lists
-    them). Of an array, `element` is the kind of its elements, and all the rest is about these.
-    `comment` is what somebody wrote about the column in the database itself.
+    Of an array, `element` is the kind of its elements, and the `limits` are theirs. `comment` is
+    what somebody wrote about the column in the database itself.
 
     `equality` says which of its values are equal to the database, `reading` what else a condition
     has to know of them.
@@ -44,11 +41,7 @@ class ColumnInfo:
     generated: bool = False
     hidden: bool = False
     fixed: str = ""
-    max_chars: int | None = None
-    bits: int | None = None
-    precision: int | None = None
-    scale: int | None = None
-    labels: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
     element: Kind | None = None
     comment: str = ""
     equality: Equality = Equality.BYTES
@@ -58,11 +51,6 @@ class ColumnInfo:
     def is_filled_up(self) -> bool:
         """Whether all values are filled up with spaces to one length: a char(n), but no domain."""
         return self.equality is Equality.PADDED and self.type.startswith("character(")
-
-
-def narrowed(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
-    """What two lists of `labels` leave together. An empty one is no list."""
-    return tuple(label for label in labels if label in others) or labels or others
 
 
 @dataclass(frozen=True, slots=True)

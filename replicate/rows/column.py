@@ -55,6 +55,30 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What a column's type asks of its values beside their kind, as far as it does.
+
+    `max_chars` is how many characters one may have; `bits` the size of an integer (16, 32 or 64);
+    `precision` and `scale` those of a decimal number, as SQL means them; `labels` the only values
+    that there are (of an enum, or a check constraint that lists them), and empty where any will do.
+    """
+
+    max_chars: int | None = None
+    bits: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    labels: tuple[str, ...] = ()
+
+
+NO_LIMITS = Limits()
+
+
+def in_both(labels: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """What two lists of labels leave together. An empty one is no list."""
+    return tuple(label for label in labels if label in others) or labels or others
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """The values of one column: value i is ``data[start[i] : start[i] + length[i]]``.
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
-from replicate.rows.column import Column, Kind, Replacement
+from replicate.rows.column import NO_LIMITS, Column, Kind, Limits, Replacement
 
 
 class Uniqueness(Enum):
@@ -37,9 +37,8 @@ class Uniqueness(Enum):
 class Target:
     """The column that replacements have to fit: what a transformer is made for.
 
-    `kind` is the column's; of an array's elements it is theirs. `max_chars` is how many characters
-    a value may have; `bits` the size of an integer (16, 32 or 64); `precision` and `scale` those of
-    a decimal number, as SQL means them; `labels` the only values that there are (of an enum).
+    `kind` is the column's; of an array's elements it is theirs, and so are the `limits`. Columns
+    that share replacements have the narrowest of their limits, so that these fit all of them.
 
     `unique` asks for distinct values to stay distinct: a transformer that can do so by a
     permutation then uses it. It is set for all columns that share replacements where one of them
@@ -50,11 +49,7 @@ class Target:
     """
 
     kind: Kind
-    max_chars: int | None = None
-    bits: int | None = None
-    precision: int | None = None
-    scale: int | None = None
-    labels: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
     unique: bool = False
     columns: Mapping[str, Kind] = field(default_factory=dict)
 

@@ -54,7 +54,7 @@ def _tables(folder: Path, script: str) -> dict[str, Table]:
 @pytest.mark.parametrize("declared", LISTS)
 def test_lists_of_values(tmp_path: Path, declared: str) -> None:
     table = _tables(tmp_path, f"CREATE TABLE t(c {declared});")["t"]
-    assert {c.name: c.labels for c in table.columns}["c"] == LISTS[declared]
+    assert {c.name: c.limits.labels for c in table.columns}["c"] == LISTS[declared]
 
 
 KEYS = """

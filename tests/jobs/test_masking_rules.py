@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, Uniq
 from replicate.errors import ConfigError
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.masking.drift import lockable_columns
-from replicate.rows.column import Kind
+from replicate.rows.column import Column, Kind, Limits
 
 TEXT = ("id", "email", "work_email", "name", "note", "odd*name", "a.b")
 
@@ -212,13 +213,14 @@ def test_what_is_not_dumped_binds_nothing(tmp_path: Path) -> None:
 
 
 def test_columns_that_are_bound_share_uniqueness_and_the_narrowest_length(tmp_path: Path) -> None:
-    short = ColumnInfo("who", "varchar(40)", Kind.TEXT, max_chars=40)
+    short = ColumnInfo("who", "varchar(40)", Kind.TEXT, limits=Limits(max_chars=40))
     orders = table("orders", short, foreign_keys=ORDERS.foreign_keys)
-    guests = table("guests", "phone", ColumnInfo("mail", "varchar(50)", Kind.TEXT, max_chars=50))
+    longer = ColumnInfo("mail", "varchar(50)", Kind.TEXT, limits=Limits(max_chars=50))
+    guests = table("guests", "phone", longer)
     rules = "app.users>email>email\napp.guests>mail>email\napp.guests>phone>random"
     plan = plan_of(tmp_path, rules, orders, USERS, guests)
     targets = {
-        f"{name}.{mask.column}": (mask.target.unique, mask.target.max_chars)
+        f"{name}.{mask.column}": (mask.target.unique, mask.target.limits.max_chars)
         for (_, name), masks in plan.tables.items()
         for mask in masks.columns
     }
@@ -231,10 +233,10 @@ def test_columns_that_are_bound_share_uniqueness_and_the_narrowest_length(tmp_pa
 
 
 def test_columns_of_a_link_share_the_narrowest_length(tmp_path: Path) -> None:
-    one = table("one", ColumnInfo("mail", "varchar(30)", Kind.TEXT, max_chars=30))
+    one = table("one", ColumnInfo("mail", "varchar(30)", Kind.TEXT, limits=Limits(max_chars=30)))
     two = table("two", "mail")
     plan = plan_of(tmp_path, "app.*>mail>email>link: people", one, two)
-    assert [masks.columns[0].target.max_chars for masks in plan.tables.values()] == [30, 30]
+    assert [masks.columns[0].target.limits.max_chars for masks in plan.tables.values()] == [30, 30]
 
 
 def test_what_refers_to_a_table_that_stays_behind_is_masked_all_the_same(tmp_path: Path) -> None:
@@ -265,30 +267,45 @@ def test_a_key_to_a_partitioned_table_is_one_to_its_partitions(tmp_path: Path) -
 
 
 def test_ends_of_different_sizes_take_what_fits_both(tmp_path: Path) -> None:
-    small = ColumnInfo("n", "smallint", Kind.INTEGER, bits=16)
+    small = ColumnInfo("n", "smallint", Kind.INTEGER, limits=Limits(bits=16))
     parent = table(
         "parent",
-        ColumnInfo("n", "bigint", Kind.INTEGER, bits=64),
+        ColumnInfo("n", "bigint", Kind.INTEGER, limits=Limits(bits=64)),
         unique_keys=(key_of("n"),),
     )
     child = table("child", small, foreign_keys=(ForeignKey(("n",), "parent", ("n",)),))
     plan = plan_of(tmp_path, "app.parent>n>format-preserving", parent, child)
-    assert [masks.columns[0].target.bits for masks in plan.tables.values()] == [16, 16]
-    padded = ColumnInfo("who", "character(60)", Kind.TEXT, max_chars=60)
+    assert [masks.columns[0].target.limits.bits for masks in plan.tables.values()] == [16, 16]
+    padded = ColumnInfo("who", "character(60)", Kind.TEXT, limits=Limits(max_chars=60))
     orders = table("orders", padded, foreign_keys=ORDERS.foreign_keys)
     with pytest.raises(ConfigError, match="padded with spaces"):
         plan_of(tmp_path, "app.users>email>email", orders, USERS)
 
 
+def test_columns_of_a_link_choose_from_the_labels_that_all_have(tmp_path: Path) -> None:
+    ticket = ColumnInfo("state", "text", Kind.TEXT, limits=Limits(labels=("new", "open", "shut")))
+    task = ColumnInfo("state", "state", Kind.ENUM, limits=Limits(labels=("shut", "held", "new")))
+    tables = table("tickets", ticket), table("tasks", task)
+    plan = plan_of(tmp_path, "app.*>state>choice>link: state", *tables)
+    column = Column.of([b"new", b"shut", b"open", b"held", b"new"])
+    chosen = []
+    for each in tables:
+        with closing(plan.of(each).columns[0].build(bytes(32))) as transformer:
+            made = transformer.transform(column)
+        chosen.append([made.pool[i].as_py() for i in made.index.tolist()])
+    assert chosen[0] == chosen[1]
+    assert {*chosen[0]} == {b"new", b"shut"}
+
+
 def test_a_link_binds_columns_of_one_transformer(tmp_path: Path) -> None:
-    phone = ColumnInfo("phone", "varchar(12)", Kind.TEXT, max_chars=12)
+    phone = ColumnInfo("phone", "varchar(12)", Kind.TEXT, limits=Limits(max_chars=12))
     rules = "app.users>email>email>link: people\napp.phones>phone>phone-number>link: people"
     plan = plan_of(tmp_path, rules, USERS, table("phones", phone))
-    assert plan.tables["app", "users"].columns[0].target.max_chars is None
+    assert plan.tables["app", "users"].columns[0].target.limits.max_chars is None
 
 
 def test_a_path_agrees_with_the_columns_that_share_its_replacements(tmp_path: Path) -> None:
-    mail = ColumnInfo("mail", "varchar(30)", Kind.TEXT, max_chars=30)
+    mail = ColumnInfo("mail", "varchar(30)", Kind.TEXT, limits=Limits(max_chars=30))
     people = table(
         "people",
         mail,
@@ -297,8 +314,8 @@ def test_a_path_agrees_with_the_columns_that_share_its_replacements(tmp_path: Pa
     )
     rules = "app.people>mail>email>link: a\napp.people>doc.x[*].mail>email>link: a"
     whole, inside = plan_of(tmp_path, rules, people).tables["app", "people"].columns
-    assert (whole.target.unique, whole.target.max_chars) == (True, 30)
-    assert (inside.paths[0].unique, inside.paths[0].max_chars) == (True, 30)
+    assert (whole.target.unique, whole.target.limits.max_chars) == (True, 30)
+    assert (inside.paths[0].unique, inside.paths[0].limits.max_chars) == (True, 30)
 
 
 DOC = ColumnInfo("doc", "jsonb", Kind.JSON)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.numbers.decimal_text import Exact, read, written
 from replicate.transformers.registry import build
@@ -122,15 +122,15 @@ def test_small_numbers_move_by_one_either_way() -> None:
 @pytest.mark.parametrize(
     ("target", "value", "most"),
     [
-        (Target(Kind.INTEGER, bits=16), b"32767", 2**15 - 1),
-        (Target(Kind.INTEGER, bits=32), b"-2147483648", 2**31),
+        (Target(Kind.INTEGER, Limits(bits=16)), b"32767", 2**15 - 1),
+        (Target(Kind.INTEGER, Limits(bits=32)), b"-2147483648", 2**31),
         (Target(Kind.INTEGER), b"9223372036854775807", 2**63 - 1),
         (Target(Kind.INTEGER), b"-9223372036854775808", 2**63),
-        (Target(Kind.NUMERIC, precision=5, scale=2), b"999.99", 999.99),
-        (Target(Kind.NUMERIC, precision=25, scale=0), b"9" * 25, 10**25 - 1),
-        (Target(Kind.TEXT, max_chars=3), b"999", 999),
-        (Target(Kind.TEXT, max_chars=4), b"-9.9", 9.9),
-        (Target(Kind.TEXT, max_chars=3), b".99", 0.99),
+        (Target(Kind.NUMERIC, Limits(precision=5, scale=2)), b"999.99", 999.99),
+        (Target(Kind.NUMERIC, Limits(precision=25, scale=0)), b"9" * 25, 10**25 - 1),
+        (Target(Kind.TEXT, Limits(max_chars=3)), b"999", 999),
+        (Target(Kind.TEXT, Limits(max_chars=4)), b"-9.9", 9.9),
+        (Target(Kind.TEXT, Limits(max_chars=3)), b".99", 0.99),
         (Target(Kind.REAL), b"1.7976931348623157e+308", 1.7976931348623157e308),
     ],
 )
@@ -145,7 +145,7 @@ def test_what_would_get_too_large_goes_the_other_way(
             assert new is not None
             assert new != value
             assert abs(Decimal(new.decode())) <= Decimal(str(most))
-            assert target.max_chars is None or len(new) <= target.max_chars
+            assert target.limits.max_chars is None or len(new) <= target.limits.max_chars
 
 
 def test_exponents_nan_and_infinity() -> None:
@@ -216,10 +216,10 @@ def test_rounding_of_some(value: bytes, options: Any, expected: bytes) -> None:
 
 def test_rounding_up_never_leaves_the_column() -> None:
     for target, value, step, expected in [
-        (Target(Kind.INTEGER, bits=16), b"32767", 10, b"32760"),
+        (Target(Kind.INTEGER, Limits(bits=16)), b"32767", 10, b"32760"),
         (Target(Kind.INTEGER), b"9223372036854775807", 1000, b"9223372036854775000"),
-        (Target(Kind.NUMERIC, precision=4, scale=2), b"99.99", 1, b"99"),
-        (Target(Kind.TEXT, max_chars=2), b"99", 10, b"90"),
+        (Target(Kind.NUMERIC, Limits(precision=4, scale=2)), b"99.99", 1, b"99"),
+        (Target(Kind.TEXT, Limits(max_chars=2)), b"99", 10, b"90"),
     ]:
         assert apply("number-round", [value], target=target, to=step) == [expected]
 
@@ -276,7 +276,7 @@ def test_what_is_no_number_is_an_error(name: str, value: bytes) -> None:
 
 
 def test_what_does_not_fit_its_column_is_an_error() -> None:
-    small = Target(Kind.INTEGER, bits=16)
+    small = Target(Kind.INTEGER, Limits(bits=16))
     several: list[tuple[str, dict[str, Any]]] = [("number-noise", {"percent": 5})]
     several.append(("number-round", {"to": 10}))
     for name, options in several:
@@ -295,18 +295,18 @@ def test_what_does_not_fit_its_column_is_an_error() -> None:
         ("number-noise", Target(Kind.TEXT), {"percent": 5, "cross_zero": True}),
         ("number-noise", Target(Kind.TEXT), {"percent": 101}),
         ("number-noise", Target(Kind.INTEGER), {"absolute": "0.5"}),
-        ("number-noise", Target(Kind.INTEGER, bits=16), {"absolute": 40_000}),
+        ("number-noise", Target(Kind.INTEGER, Limits(bits=16)), {"absolute": 40_000}),
         ("number-round", Target(Kind.TEXT), {}),
         ("number-round", Target(Kind.TEXT), {"to": 0}),
         ("number-round", Target(Kind.INTEGER), {"to": "0.5"}),
         ("number-round", Target(Kind.INTEGER), {"to": 1}),
-        ("number-round", Target(Kind.NUMERIC, precision=9, scale=2), {"places": 2}),
+        ("number-round", Target(Kind.NUMERIC, Limits(precision=9, scale=2)), {"places": 2}),
         ("number-range", Target(Kind.TEXT), {"min": 2, "max": 1}),
-        ("number-range", Target(Kind.INTEGER, bits=16), {"min": 0, "max": 32_768}),
+        ("number-range", Target(Kind.INTEGER, Limits(bits=16)), {"min": 0, "max": 32_768}),
         ("number-range", Target(Kind.INTEGER), {"min": "0.1", "max": "0.9"}),
         ("number-range", Target(Kind.INTEGER), {"min": 0, "max": 9, "places": 1}),
-        ("number-range", Target(Kind.NUMERIC, precision=3, scale=2), {"min": 0, "max": 10}),
-        ("number-range", Target(Kind.TEXT, max_chars=2), {"min": -10, "max": 9}),
+        ("number-range", Target(Kind.NUMERIC, Limits(precision=3, scale=2)), {"min": 0, "max": 10}),
+        ("number-range", Target(Kind.TEXT, Limits(max_chars=2)), {"min": -10, "max": 9}),
     ],
 )
 def test_what_cannot_fit_is_refused_before(name: str, target: Target, options: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, TEXTS, apply, one
@@ -93,7 +93,7 @@ def test_long_values_get_a_choice_too() -> None:
 
 
 def test_an_enum_brings_its_labels() -> None:
-    target = Target(Kind.ENUM, labels=("sad", "ok", "so so"))
+    target = Target(Kind.ENUM, Limits(labels=("sad", "ok", "so so")))
     values: list[bytes | None] = [b"%d" % i for i in range(300)]
     found = apply("choice", values, Kind.ENUM, target=target, weights=[1, 1, 1])
     assert set(found) == {b"sad", b"ok", b"so so"}
@@ -118,14 +118,14 @@ def test_one_value_makes_all_the_same() -> None:
     ("target", "options", "message"),
     [
         (Target(Kind.TEXT), {}, "needs the option values"),
-        (Target(Kind.ENUM, labels=("a", "b")), {"values": ["a", "c"]}, "one of a, b"),
-        (Target(Kind.ENUM, labels=("a", "b")), {"weights": [1]}, "2 labels"),
+        (Target(Kind.ENUM, Limits(labels=("a", "b"))), {"values": ["a", "c"]}, "one of a, b"),
+        (Target(Kind.ENUM, Limits(labels=("a", "b"))), {"weights": [1]}, "2 labels"),
         (Target(Kind.INTEGER), {"values": [1, "x"]}, "an integer"),
-        (Target(Kind.INTEGER, bits=16), {"values": [1, 40_000]}, "doesn't fit"),
-        (Target(Kind.NUMERIC, precision=3, scale=1), {"values": [100]}, "doesn't fit"),
+        (Target(Kind.INTEGER, Limits(bits=16)), {"values": [1, 40_000]}, "doesn't fit"),
+        (Target(Kind.NUMERIC, Limits(precision=3, scale=1)), {"values": [100]}, "doesn't fit"),
         (Target(Kind.BOOLEAN), {"values": ["perhaps"]}, "true or false"),
         (Target(Kind.DATE), {"values": ["tomorrow"]}, "a date"),
-        (Target(Kind.TEXT, max_chars=2), {"values": ["äö", "abc"]}, "the 2 characters"),
+        (Target(Kind.TEXT, Limits(max_chars=2)), {"values": ["äö", "abc"]}, "the 2 characters"),
         (Target(Kind.TEXT), {"values": ["a"], "weights": [1, 2]}, "as many weights"),
         (Target(Kind.TEXT), {"values": ["a"], "weights": [-1]}, "0 or more"),
         (Target(Kind.TEXT), {"values": ["a"], "weights": [0]}, "above 0"),
@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused(target: Target, options: Any, message: str
 
 
 def test_choices_fit_as_they_are_written() -> None:
-    short = Target(Kind.TEXT, max_chars=2)
+    short = Target(Kind.TEXT, Limits(max_chars=2))
     assert apply("choice", [b"x"], target=short, values=["äö"]) == ["äö".encode()]
-    small = Target(Kind.NUMERIC, precision=3, scale=1)
+    small = Target(Kind.NUMERIC, Limits(precision=3, scale=1))
     assert apply("choice", [b"1"], target=small, values=["99.9"]) == [b"99.9"]

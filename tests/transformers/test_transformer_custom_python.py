@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import KEEP, NULL, Column, Kind
+from replicate.rows.column import KEEP, NULL, Column, Kind, Limits
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.grammar import escape_value, unescape_value
 from replicate.transformers.base import Draw, Effects, Target, Transformer, Uniqueness
@@ -332,14 +332,14 @@ def test_values_of_python_s_types_are_written_as_the_column_wants_them(code: Cod
     ("target", "good", "bad"),
     [
         (Target(Kind.INTEGER), "-9223372036854775808", "9223372036854775808"),
-        (Target(Kind.INTEGER, bits=16), "32767", "32768"),
+        (Target(Kind.INTEGER, Limits(bits=16)), "32767", "32768"),
         (Target(Kind.INTEGER), "+7", "7.0"),
         (Target(Kind.INTEGER), "7", "\u0667"),
         (Target(Kind.REAL), "-1.5e-3", "1,5"),
         (Target(Kind.NUMERIC), "NaN", "nothing"),
         (Target(Kind.BOOLEAN), "Yes", "maybe"),
         (Target(Kind.UUID), "0" * 32, "0" * 31),
-        (Target(Kind.ENUM, labels=("new", "old")), "old", "older"),
+        (Target(Kind.ENUM, Limits(labels=("new", "old"))), "old", "older"),
         (Target(Kind.JSON), '{"a": [1]}', "{'a': 1}"),
         (Target(Kind.JSON), "null", "NaN"),
         (Target(Kind.JSON), "[]", "[" * 100_000),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.distinct import outcomes
@@ -20,7 +20,7 @@ MANY: list[bytes | None] = [b"user%d@mail.test" % i for i in range(3000)]
 
 
 def column_of(most: int | None, *, unique: bool = False) -> Target:
-    return Target(Kind.TEXT, max_chars=most, unique=unique, columns={"name": Kind.TEXT})
+    return Target(Kind.TEXT, Limits(max_chars=most), unique=unique, columns={"name": Kind.TEXT})
 
 
 def beside(template: str, values: list[bytes | None], names: list[bytes | None]) -> list[bytes]:

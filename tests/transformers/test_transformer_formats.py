@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.columnar.characters import Permuted
 from replicate.transformers.draw import KeyedDraw
@@ -205,7 +205,7 @@ def test_decimal_numbers_stay_distinct_beside_what_is_kept() -> None:
 
 
 def test_the_places_of_a_column_s_scale_are_kept() -> None:
-    target = Target(Kind.NUMERIC, precision=8, scale=2, unique=True)
+    target = Target(Kind.NUMERIC, Limits(precision=8, scale=2), unique=True)
     numbers = [*range(10_000, 20_000), *range(100_000, 900_000, 100)]
     values: list[bytes | None] = [b"%d.%02d" % divmod(number, 100) for number in numbers]
     outcome = apply(NAME, values, Kind.NUMERIC, target=target, keep_last=2)
@@ -273,18 +273,18 @@ def test_integers_stay_within_their_column(bits: int) -> None:
     numbers = [*range(edge - 3000, edge), *range(-edge, -edge + 3000)]
     numbers += [10 ** (len(str(edge)) - 1) + i for i in range(3000)]
     values: list[bytes | None] = [b"%d" % number for number in numbers]
-    outcome = apply(NAME, values, Kind.INTEGER, target=Target(Kind.INTEGER, bits=bits))
+    outcome = apply(NAME, values, Kind.INTEGER, target=Target(Kind.INTEGER, Limits(bits=bits)))
     assert all(-edge <= int(value or b"") < edge for value in outcome)
     assert len(set(outcome)) == len(set(values))
     with pytest.raises(TransformError):
-        apply(NAME, [b"%d" % edge], Kind.INTEGER, target=Target(Kind.INTEGER, bits=bits))
+        apply(NAME, [b"%d" % edge], Kind.INTEGER, target=Target(Kind.INTEGER, Limits(bits=bits)))
 
 
 def test_all_large_integers_of_16_bits_are_permuted() -> None:
     values: list[bytes | None] = [
         b"%d" % i for i in [*range(10_000, 32_768), *range(-32_768, -9999)]
     ]
-    target = Target(Kind.INTEGER, bits=16, unique=True)
+    target = Target(Kind.INTEGER, Limits(bits=16), unique=True)
     assert set(apply(NAME, values, Kind.INTEGER, target=target)) == set(values)
 
 
@@ -325,7 +325,7 @@ def test_decimal_numbers_that_differ_still_do(numbers: list[tuple[Decimal, int]]
 
 def test_decimal_numbers_of_two_places_are_permuted() -> None:
     values: list[bytes | None] = [b"%d.%02d" % (i // 100, i % 100) for i in range(10_000)]
-    target = Target(Kind.NUMERIC, precision=4, scale=2, unique=True)
+    target = Target(Kind.NUMERIC, Limits(precision=4, scale=2), unique=True)
     assert set(apply(NAME, values, Kind.NUMERIC, target=target)) == set(values)
 
 
@@ -366,13 +366,13 @@ def test_blobs_stay_blobs() -> None:
 
 def test_columns_that_it_does_not_fit() -> None:
     with pytest.raises(UsageError, match="digit before the point") as caught:
-        build(NAME, {}, target=Target(Kind.NUMERIC, precision=3, scale=3), draw=KEYED)
+        build(NAME, {}, target=Target(Kind.NUMERIC, Limits(precision=3, scale=3)), draw=KEYED)
     assert caught.value.hint
     with pytest.raises(UsageError, match="digit before the point"):
-        build(NAME, {}, target=Target(Kind.NUMERIC, precision=2, scale=5), draw=KEYED)
+        build(NAME, {}, target=Target(Kind.NUMERIC, Limits(precision=2, scale=5)), draw=KEYED)
     # The database rounds what is put there, and what was distinct would be the same.
     for unique in (True, False):
-        target = Target(Kind.NUMERIC, precision=3, scale=-2, unique=unique)
+        target = Target(Kind.NUMERIC, Limits(precision=3, scale=-2), unique=unique)
         with pytest.raises(UsageError, match="rounds") as caught:
             build(NAME, {}, target=target, draw=KEYED)
         assert ("number-noise" in (caught.value.hint or "")) is not unique

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
 from replicate.rows import json_outlines
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.texts.json_set import JsonSet
 from tests.support.masking import TEXTS, apply, one
@@ -203,7 +203,7 @@ def test_together_documents_become_what_each_becomes_alone(
     if damage is not None:
         texts[20] = texts[20].replace("null", damage)
     documents = [text.encode() for text in texts]
-    target = Target(Kind.JSON, max_chars=longest)
+    target = Target(Kind.JSON, Limits(max_chars=longest))
     alone = edited(documents, 10**9, target, **options)
     assert edited(documents, 1, target, **options) == alone
 
@@ -237,7 +237,7 @@ def test_a_document_of_a_megabyte() -> None:
 
 
 def test_what_gets_too_long_is_refused() -> None:
-    target = Target(Kind.TEXT, max_chars=12)
+    target = Target(Kind.TEXT, Limits(max_chars=12))
     options: dict[str, Any] = {"set": {"a": "äöü"}}
     assert one("json-set", b'{"a": "xyz"}', target=target, **options) == '{"a":"äöü"}'.encode()
     with pytest.raises(TransformError, match="more than the 12 characters") as caught:

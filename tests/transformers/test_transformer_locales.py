@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from replicate.errors import UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.registry import build
 from replicate.transformers.vocabularies import locales
@@ -30,7 +30,7 @@ VALUES: list[bytes | None] = [b"value %d" % i for i in range(3000)]
 
 def texts(name: str, most: int | None = None, **options: Any) -> list[str]:
     """What becomes of some values in a column of `most` characters."""
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     return [(new or b"").decode() for new in apply(name, VALUES, target=target, **options)]
 
 
@@ -212,7 +212,7 @@ def test_threads_draw_the_same() -> None:
 @pytest.mark.parametrize("name", WITH_LOCALE.split())
 def test_a_transformer_travels_to_another_process(name: str) -> None:
     for options in ({}, {"locale": "de_DE"}):
-        made = build(name, options, target=Target(Kind.TEXT, max_chars=30), draw=KEYED)
+        made = build(name, options, target=Target(Kind.TEXT, Limits(max_chars=30)), draw=KEYED)
         column = Column.of(VALUES[:100])
         travelled = pickle.loads(pickle.dumps(made))  # noqa: S301 - it was written right here
         here, there = made.transform(column), travelled.transform(column)

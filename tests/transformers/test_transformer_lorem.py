@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target
 from tests.support.masking import KEYED, OTHER, RANDOM, TEXTS, apply, one
 
@@ -102,7 +102,7 @@ def test_a_sentence_has_so_many_words() -> None:
 
 @pytest.mark.parametrize("most", [12, 20, 45])
 def test_a_sentence_fits_the_column(most: int) -> None:
-    outcome = apply("sentence", MANY, target=Target(Kind.TEXT, max_chars=most))
+    outcome = apply("sentence", MANY, target=Target(Kind.TEXT, Limits(max_chars=most)))
     assert all(re.fullmatch(SENTENCE, value or b"") for value in outcome)
     longest = max(len(value or b"") for value in outcome)
     assert most - 3 <= longest <= most
@@ -110,7 +110,7 @@ def test_a_sentence_fits_the_column(most: int) -> None:
 
 def test_a_column_too_short_for_a_sentence_is_refused() -> None:
     with pytest.raises(UsageError, match="the column takes 11") as caught:
-        apply("sentence", MANY, target=Target(Kind.TEXT, max_chars=11))
+        apply("sentence", MANY, target=Target(Kind.TEXT, Limits(max_chars=11)))
     assert "lorem" in (caught.value.hint or "")
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from replicate.crypto.feistel import Numbers
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.networks import ip6_text
 from replicate.transformers.networks.ip_text import in_usual_spelling, parse
@@ -394,7 +394,7 @@ def test_networks_and_hosts_of_all_sorts_stay_distinct(values: list[bytes]) -> N
 @given(st.lists(ADDRESSES, min_size=1, max_size=10))
 @settings(deadline=None, max_examples=30)
 def test_an_address_fits_the_column(most: int, longest: int, values: list[bytes]) -> None:
-    for new in apply("ip-address", list(values), target=Target(Kind.TEXT, max_chars=most)):
+    for new in apply("ip-address", list(values), target=Target(Kind.TEXT, Limits(max_chars=most))):
         assert read(new)
         assert len(new or b"") <= longest
 
@@ -408,7 +408,7 @@ def test_effects_and_refusals_of_ip_address() -> None:
     with pytest.raises(UsageError, match="masking key"):
         made(UNIQUE, RANDOM)
     with pytest.raises(UsageError, match="more than the 14 characters"):
-        made(Target(Kind.TEXT, max_chars=14), KEYED)
+        made(Target(Kind.TEXT, Limits(max_chars=14)), KEYED)
     for options in ({"keep_network": 32}, {"keep_network_v6": 128}, {"keep_network": -1}):
         with pytest.raises(UsageError, match="option keep_network"):
             build("ip-address", options, target=UNIQUE, draw=KEYED)
@@ -482,7 +482,7 @@ def test_what_is_no_mac_address_stops_where_values_stay_distinct(value: bytes) -
 
 @pytest.mark.parametrize(("most", "length"), [(17, 17), (16, 12), (12, 12)])
 def test_a_made_up_mac_address_fits_the_column(most: int, length: int) -> None:
-    (value,) = apply("mac-address", [b"n/a"], target=Target(Kind.TEXT, max_chars=most))
+    (value,) = apply("mac-address", [b"n/a"], target=Target(Kind.TEXT, Limits(max_chars=most)))
     assert len(value or b"") == length
 
 
@@ -491,7 +491,7 @@ def test_a_made_up_mac_address_fits_the_column(most: int, length: int) -> None:
     [
         (UNIQUE, KEYED, "48 bits"),
         (Target(Kind.MACADDR, unique=True), KEYED, "48 bits"),
-        (Target(Kind.TEXT, max_chars=11), KEYED, "more than the 11 characters"),
+        (Target(Kind.TEXT, Limits(max_chars=11)), KEYED, "more than the 11 characters"),
     ],
 )
 def test_mac_addresses_that_can_not_be(target: Target, draw: Any, match: str) -> None:

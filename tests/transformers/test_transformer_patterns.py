@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target
 from tests.support.masking import TEXTS, apply, one
 
@@ -149,7 +149,7 @@ def test_no_expression_takes_for_ever() -> None:
 
 
 def test_what_is_too_long_is_cut_off() -> None:
-    target = Target(Kind.TEXT, max_chars=5)
+    target = Target(Kind.TEXT, Limits(max_chars=5))
     values: list[bytes | None] = ["äbc".encode(), b"abc", b"zz", None]
     outcome = apply(
         "regex-replace",

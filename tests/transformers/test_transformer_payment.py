@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.payment.iban_formats import countries
 from replicate.transformers.registry import build
@@ -128,7 +128,7 @@ def test_what_is_no_card_number_becomes_one_of_the_test_range(value: bytes) -> N
 
 
 def test_cards_that_are_integers_fit_64_bits() -> None:
-    target = Target(Kind.INTEGER, bits=64, unique=True)
+    target = Target(Kind.INTEGER, Limits(bits=64), unique=True)
     values: list[bytes | None] = [with_check_digit(f"922336{i:012d}") for i in range(2000)]
     outcome = apply("credit-card", values, Kind.INTEGER, target=target, keep_issuer=True)
     assert len(set(outcome)) == 2000
@@ -150,14 +150,14 @@ def test_cards_that_are_integers_fit_64_bits() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        Target(Kind.TEXT, max_chars=12),
-        Target(Kind.TEXT, max_chars=15),
-        Target(Kind.NUMERIC, precision=14, scale=1),
-        Target(Kind.INTEGER, bits=64),
+        Target(Kind.TEXT, Limits(max_chars=12)),
+        Target(Kind.TEXT, Limits(max_chars=15)),
+        Target(Kind.NUMERIC, Limits(precision=14, scale=1)),
+        Target(Kind.INTEGER, Limits(bits=64)),
     ],
 )
 def test_made_up_cards_fit_the_column(target: Target) -> None:
-    most = target.max_chars or ((target.precision or 17) - (target.scale or 0))
+    most = target.limits.max_chars or ((target.limits.precision or 17) - (target.limits.scale or 0))
     for new in apply("credit-card", [b"1", b"12", b"-3"], target=target):
         assert is_card(new or b"")
         assert len(new or b"") == min(most, 16)
@@ -167,9 +167,9 @@ def test_made_up_cards_fit_the_column(target: Target) -> None:
     ("target", "options", "message", "hint"),
     [
         (UNIQUE, {}, "distinct", "keep_issuer: true"),
-        (Target(Kind.TEXT, max_chars=11), {}, "11 digits", "format-preserving"),
-        (Target(Kind.INTEGER, bits=32), {}, "10 digits", "format-preserving"),
-        (Target(Kind.NUMERIC, precision=12, scale=2), {}, "10 digits", "format-preserving"),
+        (Target(Kind.TEXT, Limits(max_chars=11)), {}, "11 digits", "format-preserving"),
+        (Target(Kind.INTEGER, Limits(bits=32)), {}, "10 digits", "format-preserving"),
+        (Target(Kind.NUMERIC, Limits(precision=12, scale=2)), {}, "10 digits", "format-preserving"),
         (Target(Kind.TEXT), {"keep_issuer": "six"}, "option keep_issuer", "its options"),
     ],
 )
@@ -366,7 +366,7 @@ def test_rows_are_independent_and_always_ibans(values: list[bytes | None]) -> No
 
 @pytest.mark.parametrize(("most", "country"), [(15, b"NO"), (21, b"NO"), (22, b"DE"), (34, b"DE")])
 def test_made_up_accounts_fit_the_column(most: int, country: bytes) -> None:
-    new = apply("iban", [b"unknown"], target=Target(Kind.TEXT, max_chars=most))[0] or b""
+    new = apply("iban", [b"unknown"], target=Target(Kind.TEXT, Limits(max_chars=most)))[0] or b""
     assert new.startswith(country)
     assert len(new) <= most
     assert is_iban(new)
@@ -374,7 +374,7 @@ def test_made_up_accounts_fit_the_column(most: int, country: bytes) -> None:
 
 def test_a_column_that_is_too_short_for_an_iban() -> None:
     with pytest.raises(UsageError, match="14 characters") as caught:
-        build("iban", {}, target=Target(Kind.TEXT, max_chars=14), draw=KEYED)
+        build("iban", {}, target=Target(Kind.TEXT, Limits(max_chars=14)), draw=KEYED)
     assert caught.value.hint
 
 

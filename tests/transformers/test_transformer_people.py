@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.vocabularies.lists import (
     COMPANY_ENDS,
@@ -46,7 +46,7 @@ def test_vocabularies_are_names_and_nothing_twice() -> None:
 def texts(name: str, rows: int = 5000, most: int | None = None, **options: Any) -> list[str]:
     """What becomes of so many values in a column of `most` characters."""
     values: list[bytes | None] = [b"value %d" % i for i in range(rows)]
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     return [(new or b"").decode() for new in apply(name, values, target=target, **options)]
 
 
@@ -148,7 +148,7 @@ def test_every_value_is_masked_and_none_decides_the_length(name: str) -> None:
 def test_neither_neighbours_nor_other_values_matter(
     name: str, values: list[bytes | None], most: int
 ) -> None:
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     made = apply(name, values, target=target)
     assert made == [apply(name, [value], target=target)[0] for value in values]
     for value, new in zip(values, made, strict=True):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
@@ -111,7 +111,7 @@ def test_a_country_code_may_be_replaced() -> None:
 @pytest.mark.parametrize("most", [1, 4, 9, 10, 14, 15, 20])
 @pytest.mark.parametrize("form", ["keep", "national"])
 def test_what_is_no_number_becomes_one_that_fits(most: int, form: str) -> None:
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     outcome = apply(NAME, [b"x", b"n/a", b"-"], target=target, form=form)
     for new in outcome:
         assert re.fullmatch(rb"[0-9+-]+", new or b"")
@@ -121,12 +121,12 @@ def test_what_is_no_number_becomes_one_that_fits(most: int, form: str) -> None:
 
 def test_a_column_that_is_too_short_for_e164() -> None:
     for most in (8, 11, 12):
-        target = Target(Kind.TEXT, max_chars=most)
+        target = Target(Kind.TEXT, Limits(max_chars=most))
         new = apply(NAME, [b"x"], target=target, form="e164")[0] or b""
         assert re.fullmatch(rb"\+1555\d{3,7}", new)
         assert len(new) <= most
     with pytest.raises(UsageError, match="7 characters") as caught:
-        apply(NAME, [], target=Target(Kind.TEXT, max_chars=7), form="e164")
+        apply(NAME, [], target=Target(Kind.TEXT, Limits(max_chars=7)), form="e164")
     assert caught.value.hint
 
 
@@ -191,7 +191,7 @@ def test_another_key_gives_other_numbers() -> None:
 
 
 def test_integers_stay_distinct() -> None:
-    target = Target(Kind.INTEGER, bits=32, unique=True)
+    target = Target(Kind.INTEGER, Limits(bits=32), unique=True)
     values: list[bytes | None] = [b"%d" % i for i in range(2_147_400_000, 2_147_483_648)]
     outcome = apply(NAME, values, Kind.INTEGER, target=target)
     assert len(set(outcome)) == len(values)
@@ -225,8 +225,13 @@ def test_what_is_declared() -> None:
         (UNIQUE, RANDOM, {"form": "national"}, "form national may meet"),
         (Target(Kind.TEXT), KEYED, {"form": "national", "unique": True}, "may meet"),
         (Target(Kind.INTEGER), KEYED, {"form": "e164"}, "a number can't have the form e164"),
-        (Target(Kind.NUMERIC, precision=9, scale=-2, unique=True), KEYED, {}, "rounds"),
-        (Target(Kind.NUMERIC, precision=2, scale=2, unique=True), KEYED, {}, "before the point"),
+        (Target(Kind.NUMERIC, Limits(precision=9, scale=-2), unique=True), KEYED, {}, "rounds"),
+        (
+            Target(Kind.NUMERIC, Limits(precision=2, scale=2), unique=True),
+            KEYED,
+            {},
+            "before the point",
+        ),
         (Target(Kind.TEXT), KEYED, {"form": "E164"}, "option form"),
         (Target(Kind.TEXT), KEYED, {"keep_country": "maybe"}, "option keep_country"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.places.countries import COUNTRIES
 from replicate.transformers.registry import build
@@ -35,7 +35,7 @@ PLACES: list[tuple[str, dict[str, Any]]] = [
 def texts(name: str, rows: int = 5000, most: int | None = None, **options: Any) -> list[str]:
     """What becomes of so many values in a column of `most` characters."""
     values: list[bytes | None] = [b"value %d" % i for i in range(rows)]
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     return [(new or b"").decode() for new in apply(name, values, target=target, **options)]
 
 
@@ -177,7 +177,7 @@ def test_what_all_of_them_guarantee(name: str, options: dict[str, Any]) -> None:
 def test_neither_neighbours_nor_other_values_matter(
     name: str, options: dict[str, Any], values: list[bytes | None], most: int
 ) -> None:
-    target = Target(Kind.TEXT, max_chars=most)
+    target = Target(Kind.TEXT, Limits(max_chars=most))
     made = apply(name, values, target=target, **options)
     assert made == [apply(name, [value], target=target, **options)[0] for value in values]
     for value, new in zip(values, made, strict=True):
@@ -232,7 +232,7 @@ def test_shaped_postcodes_have_every_digit_and_letter_at_every_place() -> None:
 )
 def test_what_has_no_shape_of_a_postcode_becomes_five_digits(value: bytes) -> None:
     assert re.fullmatch(rb"[1-9][0-9]{4}", one("postcode", value, keep_shape=True))
-    target = Target(Kind.TEXT, max_chars=3)
+    target = Target(Kind.TEXT, Limits(max_chars=3))
     [short] = apply("postcode", [value], target=target, keep_shape=True)
     assert re.fullmatch(rb"[1-9][0-9]{2}", short or b"")
 
@@ -245,7 +245,7 @@ def test_a_postcode_of_integers_is_one(options: dict[str, Any], bits: int, large
         b"%d" % (sign * number) for number in numbers for sign in (1, -1) if number < largest
     ]
     values *= 20
-    target = Target(Kind.INTEGER, bits=bits)
+    target = Target(Kind.INTEGER, Limits(bits=bits))
     made = apply("postcode", values, Kind.INTEGER, RANDOM, target=target, **options)
     for value, new in zip(values, made, strict=True):
         assert value

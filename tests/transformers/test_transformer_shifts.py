@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, apply, one
@@ -141,7 +141,7 @@ def test_times_of_day_move_if_they_shall() -> None:
     ],
 )
 def test_at_the_ends_dates_move_the_other_way(name: str, value: bytes, kind: Kind) -> None:
-    target = Target(kind, bits=32 if kind is Kind.INTEGER and len(value) < 15 else None)
+    target = Target(kind, Limits(bits=32 if kind is Kind.INTEGER and len(value) < 15 else None))
     options: dict[str, Any] = {"days": 9} if name == "date-shift" else {"within": "9d"}
     for _ in range(20):
         new = apply(name, [value], kind, RANDOM, target=target, **options)[0] or b""
@@ -149,7 +149,7 @@ def test_at_the_ends_dates_move_the_other_way(name: str, value: bytes, kind: Kin
         if b":" in value or value.count(b"-") == 2:
             assert dt.timedelta(0) < abs(parsed(new) - parsed(value)) <= 9 * DAY
         elif kind is Kind.INTEGER and len(value) > 4:
-            bits = target.bits or 64
+            bits = target.limits.bits or 64
             assert -(2 ** (bits - 1)) <= int(new) < 2 ** (bits - 1)
         elif kind is Kind.REAL:
             assert 1_721_425.5 <= float(new) < 5_373_484.5
@@ -231,12 +231,12 @@ def test_what_does_not_fit_is_refused_before() -> None:
 
 
 def test_a_small_integer_holds_years_alone() -> None:
-    target = Target(Kind.INTEGER, bits=16)
+    target = Target(Kind.INTEGER, Limits(bits=16))
     assert apply("date-shift", [b"1984"], Kind.INTEGER, target=target)[0] in (b"1983", b"1985")
     for name in ("date-shift", "random-date"):
         with pytest.raises(TransformError):
             apply(name, [b"32000"], Kind.INTEGER, target=target)
-    wide = Target(Kind.INTEGER, bits=32)
+    wide = Target(Kind.INTEGER, Limits(bits=32))
     far = apply("random-date", [b"1700000000"], target=wide, min="2200-01-01", max="2300-01-01")[0]
     assert int(far or b"") < 2**31
 
@@ -319,7 +319,7 @@ def test_a_decimal_number_fits_its_column_or_is_refused(
     name: str, options: dict[str, Any], sign: str, unsigned: str
 ) -> None:
     whole, fraction = unsigned.split(".")
-    target = Target(Kind.NUMERIC, precision=len(whole) + len(fraction), scale=len(fraction))
+    target = Target(Kind.NUMERIC, Limits(precision=len(whole) + len(fraction), scale=len(fraction)))
     value = f"{sign}{int(whole)}.{fraction}".encode()
     try:
         (new,) = apply(name, [value], Kind.NUMERIC, target=target, **options)

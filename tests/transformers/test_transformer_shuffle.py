@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.masking import KEYED, OTHER, RANDOM, TEXTS, apply
@@ -121,7 +121,7 @@ def test_a_small_block_can_become_random(kind: Kind, values: list[bytes]) -> Non
 
 
 def test_a_small_block_of_labels_becomes_labels() -> None:
-    target = Target(Kind.ENUM, labels=("sad", "ok", "happy"))
+    target = Target(Kind.ENUM, Limits(labels=("sad", "ok", "happy")))
     outcome = apply("shuffle", [b"sad"] * 9, Kind.ENUM, target=target, draw=RANDOM, few="random")
     assert set(outcome) <= {b"sad", b"ok", b"happy"}
     with pytest.raises(UsageError, match="no random values for a column of json values"):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import KEEP, Column, Kind
+from replicate.rows.column import KEEP, Column, Kind, Limits
 from replicate.transformers.base import Draw, Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.distinct import outcomes
@@ -33,7 +33,7 @@ def rows(
     **options: Any,
 ) -> list[bytes | None]:
     """What becomes of `values` where other columns become those of `row`."""
-    target = Target(Kind.TEXT, max_chars=most, columns=COLUMNS)
+    target = Target(Kind.TEXT, Limits(max_chars=most), columns=COLUMNS)
     made = build("template", {"template": template, **options}, target=target, draw=draw)
     assert made.reads_masked == set(row)
     assert made.reads == frozenset()
@@ -175,7 +175,7 @@ def test_what_is_too_long_is_cut_off_at_its_end(template: str, most: int, kept: 
 )
 def test_whether_values_stay_distinct(template: str, most: int | None, fits: bool) -> None:
     def make(*, unique: bool, fill: bool = False) -> Any:
-        target = Target(Kind.TEXT, max_chars=most, unique=unique, columns=COLUMNS)
+        target = Target(Kind.TEXT, Limits(max_chars=most), unique=unique, columns=COLUMNS)
         options = {"template": template, "fill_null": fill}
         return build("template", options, target=target, draw=KEYED)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from replicate.errors import UsageError
 from replicate.rows.arrays import indexes
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import Column, Kind, Limits
 from replicate.transformers.base import Target
 from replicate.transformers.registry import build
 from tests.support.masking import (
@@ -219,7 +219,7 @@ def test_at_least_half_of_a_value_is_covered(
 
 
 def test_a_partial_mask_fits_the_column() -> None:
-    target = Target(Kind.TEXT, max_chars=10)
+    target = Target(Kind.TEXT, Limits(max_chars=10))
     assert one("partial-mask", b"0123456789", target=target, keep_last=4) == b"******6789"
     assert one("partial-mask", b"0123456789", target=target, keep_last=4, width=6) == (
         b"******6789"
@@ -267,7 +267,7 @@ def test_no_character_is_cut_in_two(values: list[bytes | None], length: int) -> 
 
 
 def test_a_truncated_value_fits_the_column() -> None:
-    target = Target(Kind.TEXT, max_chars=3)
+    target = Target(Kind.TEXT, Limits(max_chars=3))
     assert one("truncate", "äöüß".encode(), target=target, length=9) == "äöü".encode()
 
 

@@ -18,7 +18,7 @@ from werkzeug.security import check_password_hash
 
 from replicate.crypto import passwords
 from replicate.errors import TransformError, UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.registry import build
 from tests.support.distinct import outcomes
@@ -35,7 +35,7 @@ ALPHABETS = {
 
 
 def column_of(most: int | None = None, *, unique: bool = False) -> Target:
-    return Target(Kind.TEXT, max_chars=most, unique=unique)
+    return Target(Kind.TEXT, Limits(max_chars=most), unique=unique)
 
 
 # Tokens

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replicate.errors import UsageError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.transformers.base import Target, Uniqueness
 from replicate.transformers.networks.user_agents import USER_AGENTS
 from replicate.transformers.registry import build
@@ -23,7 +23,7 @@ MANY: list[bytes | None] = [b"https://h%d.test/path/%d?q=%d" % (i, i, i) for i i
 
 
 def column_of(most: int | None = None, *, unique: bool = False) -> Target:
-    return Target(Kind.TEXT, max_chars=most, unique=unique)
+    return Target(Kind.TEXT, Limits(max_chars=most), unique=unique)
 
 
 # URLs

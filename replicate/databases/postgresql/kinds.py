@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from replicate.databases.base import narrowed
-from replicate.rows.column import Kind
+from replicate.rows.column import NO_LIMITS, Kind, Limits, in_both
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +22,10 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a column's type says of its values; of an array, `element` is set, and the rest is about
-    the elements. The fields are those of `ColumnInfo`.
-    """
+    """What a column's type says of its values. The fields are those of `ColumnInfo`."""
 
     kind: Kind
-    max_chars: int | None = None
-    bits: int | None = None
-    precision: int | None = None
-    scale: int | None = None
-    labels: tuple[str, ...] = ()
+    limits: Limits = NO_LIMITS
     element: Kind | None = None
 
 
@@ -59,7 +52,8 @@ class Types:
         traits = self._base_traits(chain[-1], modifier)
         if traits.kind is not Kind.ARRAY:  # or the lists would be of whole arrays
             for each in chain[:-1]:
-                traits = replace(traits, labels=narrowed(self.domains[each].labels, traits.labels))
+                labels = in_both(self.domains[each].labels, traits.limits.labels)
+                traits = replace(traits, limits=replace(traits.limits, labels=labels))
         return traits
 
     def _base_traits(self, base: int, modifier: int) -> Traits:
@@ -71,16 +65,16 @@ class Types:
                 return replace(inner, kind=Kind.ARRAY, element=inner.kind)
             return Traits(Kind.OTHER)
         if base in self.enums:
-            return Traits(Kind.ENUM, labels=self.enums[base])
+            return Traits(Kind.ENUM, Limits(labels=self.enums[base]))
         kind = Kind.TEXT if base in self.citext else _KINDS.get(base, Kind.OTHER)
         # A modifier counts four bytes of a header that is long gone.
         limited = modifier > 4
         if base in _LIMITED and limited:
-            return Traits(kind, max_chars=modifier - 4)
+            return Traits(kind, Limits(max_chars=modifier - 4))
         if base == _NUMERIC and limited:
             precision, scale = modifier - 4 >> 16 & 0xFFFF, modifier - 4 & 0x7FF
-            return Traits(kind, precision=precision, scale=(scale ^ 1024) - 1024)
-        return Traits(kind, bits=_BITS.get(base))
+            return Traits(kind, Limits(precision=precision, scale=(scale ^ 1024) - 1024))
+        return Traits(kind, Limits(bits=_BITS.get(base)))
 
     def is_citext(self, oid: int) -> bool:
         """Whether it is citext, a domain over it, or an array of such."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, narrowed
+from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table
 from replicate.databases.postgresql import object_rows
 from replicate.databases.postgresql.connection import Connection, errors_of
 from replicate.databases.postgresql.equalities import Equalities
 from replicate.databases.postgresql.expressions import listed
 from replicate.databases.postgresql.kinds import Domain, Types
 from replicate.databases.postgresql.unique_keys import TableColumn, UniqueKeys
+from replicate.rows.column import in_both
 from replicate.rows.comparing import Reading
 
 _TABLES = """
@@ -209,7 +210,7 @@ class _Reader:
         for oid, domain, number, text in connection.execute(_LISTS.encode()).fetchall():
             place, name = ((domain, 0), "VALUE") if domain else ((oid, number), None)
             labels = listed(text, name or self._names.get(place, ""))
-            self._lists[place] = narrowed(self._lists.get(place, ()), labels)
+            self._lists[place] = in_both(self._lists.get(place, ()), labels)
         self._types = Types(
             {
                 oid: Domain(base, modifier, not_null, self._lists.get((oid, 0), ()))
@@ -295,6 +296,7 @@ class _Reader:
             traits = self._types.traits(type_oid, modifier)
             # A list of whole arrays says nothing of their elements.
             listed_here = () if traits.element else self._lists.get((oid, number), ())
+            labels = in_both(listed_here, traits.limits.labels)
             infos.append(
                 ColumnInfo(
                     name,
@@ -303,11 +305,7 @@ class _Reader:
                     nullable=not not_null and not self._types.refuses_null(type_oid),
                     generated=generated,
                     fixed=_PARTITION_KEY if name in deciding else "",
-                    max_chars=traits.max_chars,
-                    bits=traits.bits,
-                    precision=traits.precision,
-                    scale=traits.scale,
-                    labels=narrowed(listed_here, traits.labels),
+                    limits=replace(traits.limits, labels=labels),
                     element=traits.element,
                     comment=comment,
                     equality=self._equalities.of(type_oid, collation),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from replicate.databases.base import narrowed
 from replicate.databases.sqlite.sql import Token, tokens
+from replicate.rows.column import in_both
 
 _DEPTH = {"(": 1, ")": -1}
 _CASES = ("lower", "upper")
@@ -31,7 +31,7 @@ def listed_values(sql: str, columns: Iterable[str]) -> dict[str, tuple[str, ...]
                 continue
             [name] = names
             labels = tuple(dict.fromkeys(label for term in terms if term for label in term[1]))
-            found[name] = narrowed(found.get(name, ()), labels)
+            found[name] = in_both(found.get(name, ()), labels)
     return found
 
 

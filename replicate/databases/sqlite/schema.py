@@ -20,7 +20,7 @@ from replicate.databases.sqlite.sql import (
 from replicate.databases.sqlite.unique_keys import UniqueKeys
 from replicate.databases.sqlite.values import Affinity, affinity_of
 from replicate.errors import DatabaseError
-from replicate.rows.column import Kind
+from replicate.rows.column import Kind, Limits
 from replicate.rows.comparing import Equality, Reading
 
 SCHEMA = "main"
@@ -254,7 +254,7 @@ class TableReader:
                 kind_of(c[2]),
                 nullable=not c[3] and c[1] not in never_null,
                 generated=c[6] in _GENERATED,
-                labels=self._labels(c[1], kind_of(c[2])),
+                limits=Limits(labels=self._labels(c[1], kind_of(c[2]))),
                 equality=self._equality(c[1], kind_of(c[2])),
                 reading=Reading.DIGITS if kind_of(c[2]) is Kind.BOOLEAN else None,
             )

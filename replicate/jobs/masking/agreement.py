@@ -18,8 +18,8 @@ from replicate.jobs.masking.making import make_mask
 from replicate.jobs.masking.plan import Masks, PathMask, Reason, find, named
 from replicate.jobs.masking.references import Reference
 from replicate.jobs.selection import ColumnKey, TableKey
+from replicate.rows.column import NO_LIMITS, Limits, in_both
 from replicate.rows.comparing import Equality
-from replicate.transformers.base import Target
 
 _MOST_ROUNDS = 100  # of keys that refer to keys
 
@@ -98,10 +98,8 @@ def agree(masks: Masks, tables: Mapping[TableKey, Table], found: Sequence[Refere
                 )
                 continue
             unique = _is_unique(tables[key], name) or mask.recipe.sharing in distinct
-            limits = bound.limits((*key, name)) or mask.target
-            target = replace(
-                mask.target, unique=unique, max_chars=limits.max_chars, bits=limits.bits
-            )
+            limits = bound.limits((*key, name), mask.target.limits)
+            target = replace(mask.target, unique=unique, limits=limits)
             columns[name] = replace(mask, target=target)
 
 
@@ -115,7 +113,7 @@ class _Bound:
     def __init__(self, masks: Masks, found: Sequence[Reference]) -> None:
         self._above: dict[ColumnKey, ColumnKey] = {}
         self._by_link: dict[object, ColumnKey] = {}
-        self._limits: dict[ColumnKey, Target] = {}
+        self._limits: dict[ColumnKey, Limits] = {}
         for reference in found:
             child, parent = reference.ends
             if find(masks, child) is not None and find(masks, parent) is not None:
@@ -129,20 +127,19 @@ class _Bound:
         for end in list(self._above):
             mask_of_end = find(masks, end)
             if mask_of_end is not None:
-                top = self._top(end)
-                self._limits[top] = _narrower(self._limits.get(top), mask_of_end.target)
+                top, limits = self._top(end), mask_of_end.target.limits
+                self._limits[top] = _narrower(limits, self._limits.get(top, limits))
 
-    def limits(self, key: ColumnKey) -> Target | None:
-        """What all columns that are bound to this one can take; None if it is bound to none."""
-        return self._limits.get(self._top(key)) if key in self._above else None
+    def limits(self, key: ColumnKey, own: Limits) -> Limits:
+        """Those of a column, narrowed to what all that are bound to it can take."""
+        return _narrower(own, self._limits[self._top(key)]) if key in self._above else own
 
     def path(self, mask: PathMask, distinct: Collection[object]) -> PathMask:
         """The mask of a path, agreeing with the columns that it shares replacements with."""
         sharing = mask.recipe.sharing
         linked = self._by_link.get(sharing)
-        limits = None if linked is None else self._limits.get(self._top(linked))
-        most = None if limits is None else limits.max_chars
-        return replace(mask, unique=sharing in distinct, max_chars=most)
+        limits = NO_LIMITS if linked is None else self.limits(linked, NO_LIMITS)
+        return replace(mask, unique=sharing in distinct, limits=limits)
 
     def _top(self, key: ColumnKey) -> ColumnKey:
         while self._above.setdefault(key, key) != key:
@@ -150,14 +147,17 @@ class _Bound:
         return key
 
 
-def _narrower(one: Target | None, other: Target) -> Target:
-    """The limits of both together."""
-    if one is None:
-        return other
+def _narrower(own: Limits, shared: Limits) -> Limits:
+    """A column's `own` limits, narrowed by those that it shares, where they decide on replacements.
+
+    Precision and scale don't: a number keeps its own, unless it comes near the edge of its column.
+    """
     return replace(
-        one,
-        max_chars=_least(one.max_chars, other.max_chars),
-        bits=_least(one.bits, other.bits),
+        own,
+        max_chars=_least(own.max_chars, shared.max_chars),
+        bits=_least(own.bits, shared.bits),
+        # In one order for all of them, since it is places that are drawn.
+        labels=in_both(shared.labels, own.labels),
     )
 
 

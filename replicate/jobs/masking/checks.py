@@ -60,7 +60,7 @@ def check_mask(config: Config, table: Table, info: ColumnInfo, mask: ColumnMask)
 
 
 def _check_labels(mask: ColumnMask, refuse: Refuse) -> None:
-    labels = mask.target.labels
+    labels = mask.target.limits.labels
     if labels and mask.recipe is not None and mask.recipe.transformer not in _FREE_OF_LABELS:
         some = ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
         raise refuse(f"the column takes nothing but {some}", "use choice, which draws one of them")
@@ -88,7 +88,7 @@ def _check_effects(
 
 def _check_length(mask: ColumnMask, refuse: Refuse) -> None:
     """Refuse what never fits; what sometimes doesn't is only seen when it is made."""
-    recipe, most = mask.recipe, mask.target.max_chars
+    recipe, most = mask.recipe, mask.target.limits.max_chars
     if recipe is None or most is None or recipe.transformer.startswith("custom-"):
         return
     made = recipe.build(mask.target, recipe.draw(TRIAL_KEY))

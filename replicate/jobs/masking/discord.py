@@ -116,7 +116,7 @@ def _apart(reference: Reference, child: ColumnMask | None, parent: ColumnMask | 
     padded = {info.equality is Equality.PADDED for info in infos}
     if len(padded) > 1 or (len(types) > 1 and any(t.startswith("character(") for t in types)):
         return "one is padded with spaces, so that the foreign key would not hold"
-    scales = {0 if info.kind is Kind.INTEGER else info.scale for info in infos}
+    scales = {0 if info.kind is Kind.INTEGER else info.limits.scale for info in infos}
     if all(info.kind in _EXACT for info in infos) and len(scales - {None}) > 1:
         return "one has more digits behind the point, so that the foreign key would not hold"
     equalities = {mask.equality for mask in (child, parent) if mask is not None}

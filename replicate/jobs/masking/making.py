@@ -68,10 +68,6 @@ def _target(table: Table, info: ColumnInfo, *, in_array: bool) -> Target:
         return Target(info.kind, columns=columns)
     return Target(
         info.element or info.kind,
-        info.max_chars,
-        info.bits,
-        info.precision,
-        info.scale,
-        info.labels,
+        info.limits,
         columns=columns,
     )

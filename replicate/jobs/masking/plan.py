@@ -12,7 +12,7 @@ from replicate.crypto import keys
 from replicate.databases.base import Table
 from replicate.errors import TransformError
 from replicate.jobs.selection import ColumnKey, TableKey
-from replicate.rows.column import Column, Kind
+from replicate.rows.column import NO_LIMITS, Column, Kind, Limits
 from replicate.rows.comparing import Equality, Reading
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
@@ -86,14 +86,14 @@ class Reason:
 class PathMask:
     """What becomes of the values at one path of a column's JSON documents.
 
-    `unique` and `max_chars` are those of the columns that share its replacements.
+    `unique` and `limits` are those of the columns that share its replacements.
     """
 
     path: str
     recipe: Recipe
     reason: Reason
     unique: bool = False
-    max_chars: int | None = None
+    limits: Limits = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class ColumnMask:
             made = partial(self._leaf, each, masking_key, see)
             rules.append((parse_path(each.path), for_leaves(made)))
         inside = InsideJson(rules)
-        most = self.target.max_chars
+        most = self.target.limits.max_chars
         return inside if most is None else Fitted(inside, most)
 
     def trial(self) -> contextlib.closing[Transformer]:
@@ -159,7 +159,7 @@ class ColumnMask:
         return contextlib.closing(self.build(TRIAL_KEY))
 
     def _leaf(self, mask: PathMask, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
-        target = Target(kind, mask.max_chars, unique=mask.unique, columns=self.target.columns)
+        target = Target(kind, mask.limits, unique=mask.unique, columns=self.target.columns)
         return self._conditional(mask.recipe, target, masking_key, see)
 
     def _conditional(
@@ -168,8 +168,8 @@ class ColumnMask:
         made = recipe.build(target, recipe.draw(masking_key))
         if recipe is self.recipe and self.folds is not Equality.BYTES:
             made = Folded(made, self.folds)
-        if target.max_chars is not None:
-            made = Fitted(made, target.max_chars)
+        if target.limits.max_chars is not None:
+            made = Fitted(made, target.limits.max_chars)
         if see is not None and recipe.transformer not in _KEEPING:
             made = Watching(made, _inside_of(target.kind, see))
         if self.in_array:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from replicate.errors import TransformError, UsageError
 from replicate.rows.arrays import strings
-from replicate.rows.column import Column, Kind, Replacement
+from replicate.rows.column import Column, Kind, Limits, Replacement
 from replicate.transformers import base
 from replicate.transformers.anything.boolean_text import put_booleans
 from replicate.transformers.anything.scalars import Scalar, written
@@ -108,7 +108,9 @@ class Choice(Rule):
     examples = (
         Example("gold", {"values": ["basic", "plus", "premium"]}),
         Example("churned", {"values": ["active", "churned"], "weights": [9, 1]}),
-        Example("sad", {}, Kind.ENUM, target=Target(Kind.ENUM, labels=("sad", "ok", "happy"))),
+        Example(
+            "sad", {}, Kind.ENUM, target=Target(Kind.ENUM, Limits(labels=("sad", "ok", "happy")))
+        ),
     )
     kinds = EVERY - {Kind.ARRAY}  # whose elements are chosen
     Options: ClassVar[type[base.Options]] = ChoiceOptions
@@ -117,7 +119,7 @@ class Choice(Rule):
         super().__init__(options, target=target, draw=draw)
         option = "each of transformer_options.values of choice"
         values = [written(value, target, option) for value in options.values]
-        values = values or [label.encode() for label in target.labels]
+        values = values or [label.encode() for label in target.limits.labels]
         if not values:
             raise UsageError(
                 "the transformer choice needs the option values",
@@ -139,7 +141,7 @@ class Choice(Rule):
         self._constant = len(likely) == 1
 
     def _check_fit(self, values: list[bytes]) -> None:
-        target, most = self.target, self.target.max_chars
+        target, most = self.target, self.target.limits.max_chars
         if most is not None and any(len(value.decode()) > most for value in values):
             raise UsageError(
                 f"a value of choice has more than the {most} characters that the column takes"

@@ -53,8 +53,8 @@ def _text(value: Scalar, target: Target) -> str:
         text = str(value)
     _check_encoding(text)
     _check_form(text, kind)
-    if target.labels and text not in target.labels:
-        raise _unfit(f"one of {', '.join(target.labels[:12])}")
+    if target.limits.labels and text not in target.limits.labels:
+        raise _unfit(f"one of {', '.join(target.limits.labels[:12])}")
     return text
 
 

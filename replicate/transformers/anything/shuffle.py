@@ -138,7 +138,7 @@ class Shuffle(Rule):
 
 def _random(target: Target, draw: Draw) -> Rule:
     """What makes random values for the column. Raises `UsageError` where nothing does."""
-    if target.labels and target.kind in Choice.kinds:
+    if target.limits.labels and target.kind in Choice.kinds:
         return Choice(ChoiceOptions(), target=target, draw=draw)
     if target.kind in Random.kinds:
         return Random(base.Options(), target=target, draw=draw)

@@ -71,17 +71,18 @@ class _Most:
 
 def refuse_unfit(name: str, target: Target) -> None:
     """Raises `UsageError` where the column can't hold all that the transformer `name` makes."""
-    if target.kind is not Kind.NUMERIC or target.precision is None or target.scale is None:
+    precision, scale = target.limits.precision, target.limits.scale
+    if target.kind is not Kind.NUMERIC or precision is None or scale is None:
         return
-    if target.scale < 0:
+    if scale < 0:
         raise UsageError(
             f"{name} replaces digits that the column rounds, so that numbers would meet: its scale "
-            f"is {target.scale}",
+            f"is {scale}",
             hint="use null, since nothing else keeps them distinct"
             if target.unique
             else "use number-noise, null or fixed",
         )
-    if target.scale >= target.precision:
+    if scale >= precision:
         raise UsageError(
             f"{name} needs a digit before the point, and the column takes none",
             hint="use random, null or fixed",
@@ -114,7 +115,7 @@ def permuted_numbers(
         replaced &= ends | (places <= ones[:, None])
     zero = (count[:, -1] == 0) & (length > 0)
     replaced[np.flatnonzero(zero), ones[zero]] = True
-    bits = target.bits or _LARGEST_INTEGER
+    bits = target.limits.bits or _LARGEST_INTEGER
     rows = np.arange(len(text))
     first, end = first_in_row(replaced) % text.shape[1], end_in_row(replaced)
     negative = text[:, 0] == ord("-")
@@ -124,8 +125,8 @@ def permuted_numbers(
     size = np.where(length > 0, np.maximum(end, ones + 1), 0)
     if any(keep):
         whole = size.astype(np.int16)[:, None]
-        if target.scale:
-            whole = np.maximum(whole, ones[:, None] + np.int16(2 + target.scale))
+        if target.limits.scale:
+            whole = np.maximum(whole, ones[:, None] + np.int16(2 + target.limits.scale))
         kept = (places < keep[0]) | (places >= whole - keep[1])
         replaced &= ~(kept & (whole > sum(keep)))
         _refuse((length > 0) & ~any_in_row(replaced), "a number has no digit that may be replaced")

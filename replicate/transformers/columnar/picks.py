@@ -59,7 +59,7 @@ def fitting(
     The rest of the vocabulary stays in order, so that a column that takes all of it gets what one
     without a limit does.
     """
-    most = target.max_chars
+    most = target.limits.max_chars
     fits = tuple(word for word in vocabulary if most is None or len(word) <= most)
     if not fits:
         raise too_short(target, name, hint=hint)
@@ -68,8 +68,8 @@ def fitting(
 
 def too_short(target: Target, name: str, *, hint: str | None = None) -> UsageError:
     return UsageError(
-        f"the transformer {name} has nothing of the {target.max_chars} characters that the column "
-        "takes",
+        f"the transformer {name} has nothing of the {target.limits.max_chars} characters that the "
+        "column takes",
         hint=hint or "use random, which keeps the length of a value",
     )
 
@@ -103,7 +103,7 @@ class Pair:
         target: Target,
         in_front: bool = False,
     ) -> None:
-        self._most = target.max_chars
+        self._most = target.limits.max_chars
         self._in_front = in_front
         self._seconds = len(forms[0])
         self._forms = len(forms)

@@ -76,7 +76,7 @@ def _field(text: str) -> Piece:
 
 
 class Template:
-    """What makes addresses of draws. They have at most ``target.max_chars`` characters.
+    """What makes addresses of draws. They have at most ``target.limits.max_chars`` characters.
 
     Raises `UsageError` if the literals and the token alone have more, or a column isn't there.
     """
@@ -90,7 +90,7 @@ class Template:
                 f"the template of email names the column {name!r}, which the table doesn't have"
             )
         self.bits = BITS * sum(piece.size for piece in pieces)
-        self._room = self._room_for_names(target.max_chars)
+        self._room = self._room_for_names(target.limits.max_chars)
         self._names = {
             "first_name": table([self._spelt(name) for name in FIRST_NAMES])[:, : self._room],
             "last_name": table([self._spelt(name) for name in LAST_NAMES])[:, : self._room],

@@ -180,7 +180,7 @@ class Email(Rule):
         domain, size = _own_domains(column)
         if self._lowercase:
             domain |= (domain - np.uint8(ord("A")) < 26) * np.uint8(0x20)
-        most = self.target.max_chars
+        most = self.target.limits.max_chars
         size[LETTERS + 1 + size > (most or size.max() + WIDTH)] = 0
         behind, length = self._drawn_domains(seeds)
         local = handles(seeds)
@@ -201,7 +201,7 @@ class Email(Rule):
 
 def _width_of_local_part(target: Target, behind: int) -> int:
     """How many characters there may be before the @."""
-    most = target.max_chars
+    most = target.limits.max_chars
     if most is None or most >= WIDTH + behind:
         return WIDTH
     if most <= behind:

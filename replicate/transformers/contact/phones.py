@@ -119,7 +119,7 @@ class PhoneNumber(Rule):
                     "distinct ones",
                     hint="leave out the option form, or use token",
                 )
-        self._fictional = _fictional_form(options.form, target.max_chars)
+        self._fictional = _fictional_form(options.form, target.limits.max_chars)
 
     @property
     def effects(self) -> Effects:

@@ -295,12 +295,12 @@ def fits(text: str, target: Target) -> bool:
     if kind in _FORMS and not _FORMS[kind].fullmatch(text):
         return False
     if kind is Kind.INTEGER:
-        bound = 1 << (target.bits or 64) - 1
+        bound = 1 << (target.limits.bits or 64) - 1
         return -bound <= int(text) < bound
     if kind is Kind.BOOLEAN:
         return text.lower() in _WORDS
-    if kind is Kind.ENUM and target.labels:
-        return text in target.labels
+    if kind is Kind.ENUM and target.limits.labels:
+        return text in target.limits.labels
     if kind is Kind.UUID:
         return _parses(uuid.UUID, text)
     if kind is Kind.JSON:

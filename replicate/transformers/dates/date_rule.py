@@ -79,18 +79,18 @@ class DateRule(Rule):
 def integer_limit(rule: Rule) -> int:
     """The largest integer, of 64 bits at most, that the column of `rule` holds."""
     target = rule.target
-    most: int = 2 ** ((target.bits or 64) - 1) - 1
-    if rule.kind in NUMBERS and target.precision is not None:
-        most = min(most, 10 ** max(target.precision - (target.scale or 0), 0) - 1)
+    most: int = 2 ** ((target.limits.bits or 64) - 1) - 1
+    if rule.kind in NUMBERS and target.limits.precision is not None:
+        most = min(most, 10 ** max(target.limits.precision - (target.limits.scale or 0), 0) - 1)
     return most
 
 
 def real_limit(rule: Rule) -> float:
     """What reals in the column of `rule` stay below, whatever their sign; infinity if any fits."""
     target = rule.target
-    if rule.kind not in NUMBERS or target.precision is None:
+    if rule.kind not in NUMBERS or target.limits.precision is None:
         return math.inf
-    digits = max(target.precision - (target.scale or 0), 0)
+    digits = max(target.limits.precision - (target.limits.scale or 0), 0)
     return float(10**digits) if digits < _DIGITS_OF_REALS else math.inf
 
 

@@ -103,10 +103,10 @@ class PasswordHash(Rule):
         if self._keep:
             return
         made = self._hash(options.scheme)
-        if target.max_chars is not None and len(made) > target.max_chars:
+        if target.limits.max_chars is not None and len(made) > target.limits.max_chars:
             raise UsageError(
                 f"a hash of {options.scheme} has {len(made)} characters, more than the "
-                f"{target.max_chars} that the column takes",
+                f"{target.limits.max_chars} that the column takes",
                 hint="choose another scheme, or use fixed or null",
             )
         self._pool = strings([made])
@@ -149,10 +149,10 @@ class PasswordHash(Rule):
             raise TransformError(error.message, hint=error.hint, row=row) from error
         if prefix:
             made = prefix + made[made.index(b"$", 1) + 1 :]
-        if self.target.max_chars is not None and len(made) > self.target.max_chars:
+        if self.target.limits.max_chars is not None and len(made) > self.target.limits.max_chars:
             raise TransformError(
                 f"a hash of {scheme} has {len(made)} characters, more than the "
-                f"{self.target.max_chars} that the column takes",
+                f"{self.target.limits.max_chars} that the column takes",
                 hint="name a scheme whose hashes are shorter",
                 row=row,
             )

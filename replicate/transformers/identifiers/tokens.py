@@ -131,7 +131,7 @@ class Token(Rule):
         self._prefix = np.frombuffer(options.prefix.encode(), np.uint8)
         self._alphabet = options.alphabet
         self._length = _fitting(
-            "token", options.length, 2 * LANE, target.max_chars, len(options.prefix)
+            "token", options.length, 2 * LANE, target.limits.max_chars, len(options.prefix)
         )
         bits = _random_bits(self._alphabet, self._length)
         check_unique(
@@ -193,7 +193,7 @@ class Hash(Rule):
 
     def __init__(self, options: HashOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        self._length = _fitting("hash", options.length, 4 * LANE, target.max_chars, 0)
+        self._length = _fitting("hash", options.length, 4 * LANE, target.limits.max_chars, 0)
         self._upper = options.uppercase
         bits = _random_bits("hex", self._length)
         check_unique("hash", target, bits, hint="give hash a length of 19 or more, or use token")
@@ -234,7 +234,7 @@ class Uuid(Rule):
 
     def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        most = target.max_chars
+        most = target.limits.max_chars
         if most is not None and most < _PLAIN:
             raise UsageError(
                 f"a UUID has more than the {most} characters that the column takes",

@@ -82,7 +82,7 @@ class IpAddress(Rule):
     def __init__(self, options: IpAddressOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         self._keep = (options.keep_network, options.keep_network_v6)
-        most = target.max_chars
+        most = target.limits.max_chars
         if most is not None and most < _V4_CHARS:
             raise UsageError(
                 f"an IP address has more than the {most} characters that the column takes",
@@ -252,11 +252,11 @@ class MacAddress(Rule):
     def __init__(self, options: MacAddressOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         self._keep_vendor = options.keep_vendor
-        self._colons = target.max_chars is None or target.max_chars >= len(_FORM)
-        if target.max_chars is not None and target.max_chars < _SHORT:
+        most = target.limits.max_chars
+        self._colons = most is None or most >= len(_FORM)
+        if most is not None and most < _SHORT:
             raise UsageError(
-                f"a MAC address has more than the {target.max_chars} characters that the column "
-                "takes",
+                f"a MAC address has more than the {most} characters that the column takes",
                 hint="use random, fixed or null",
             )
         if target.unique and not options.keep_vendor:

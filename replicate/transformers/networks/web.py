@@ -86,10 +86,10 @@ class Url(Rule):
         self._domains = table(domains)
         self._sizes = np.array([len(domain) for domain in domains])
         shortest = len(_SCHEME) + max(map(len, domains))
-        if target.max_chars is not None and target.max_chars < shortest:
+        self._most = most = target.limits.max_chars
+        if most is not None and most < shortest:
             raise UsageError(
-                f"a URL of these domains has more than the {target.max_chars} characters that the "
-                "column takes",
+                f"a URL of these domains has more than the {most} characters that the column takes",
                 hint="give url a shorter name in domains, or use random",
             )
         if target.unique:
@@ -97,7 +97,6 @@ class Url(Rule):
                 "url can't promise that distinct values stay distinct",
                 hint='use token with a prefix such as "https://example.com/"',
             )
-        self._most = target.max_chars
 
     @property
     def effects(self) -> Effects:
@@ -214,7 +213,7 @@ class DomainName(Rule):
     def __init__(self, options: DomainNameOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         self._behind = np.frombuffer(f".{options.domain}".encode(), np.uint8)
-        most = target.max_chars
+        most = target.limits.max_chars
         self._width = LETTERS if most is None else min(LETTERS, most - len(self._behind))
         if self._width < 1:
             raise UsageError(
@@ -251,7 +250,7 @@ class UserAgent(Rule):
 
     def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        most = target.max_chars
+        most = target.limits.max_chars
         fitting = [agent for agent in USER_AGENTS if most is None or len(agent) <= most]
         if not fitting:
             raise UsageError(

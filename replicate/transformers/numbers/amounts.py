@@ -85,7 +85,7 @@ class NumberNoise(NumberRule):
                     "absolute of number-noise is less than 1, and the column holds integers",
                     hint="give absolute: 1 or more, or percent",
                 )
-            if self._absolute > self._limits.largest(0):
+            if self._absolute > self._bounds.largest(0):
                 raise UsageError("absolute of number-noise is larger than what the column holds")
             scaled = [min(int(self._absolute * 10**p), 10**DIGITS) for p in range(DIGITS + 1)]
             self._scaled = np.array(scaled, np.int64)
@@ -110,7 +110,7 @@ class NumberNoise(NumberRule):
         move += (move >= 0) & (bound > 0)
         value = np.where(old.negative, -amount, amount)
         new = value + move
-        above, under = self._limits.above.take(old.places), -self._limits.below.take(old.places)
+        above, under = self._bounds.above.take(old.places), -self._bounds.below.take(old.places)
         unfit = (new > above) | (new < under)
         if unfit.any():
             if (beyond := (value > above) | (value < under)).any():
@@ -141,7 +141,7 @@ class NumberNoise(NumberRule):
         move = (int.from_bytes(seed, "little") * 2 * bound >> 128) - bound
         move += move >= 0
         new = amount + move
-        if abs(new) > self._limits.largest(where, new < 0):
+        if abs(new) > self._bounds.largest(where, new < 0):
             new = amount - move
         return Exact(new, places, old.power, old.exponent)
 
@@ -201,7 +201,7 @@ class NumberRound(NumberRule):
         step = Decimal(1).scaleb(-(options.places or 0)) if options.to is None else options.to
         self._places = max(-int(step.normalize().as_tuple().exponent), 0)
         self._step = int(step.scaleb(self._places))
-        scale = 0 if self.kind is Kind.INTEGER else target.scale
+        scale = 0 if self.kind is Kind.INTEGER else target.limits.scale
         idle = self._step == 1 and self._places == scale
         if scale is not None and (self._places > scale or idle):
             raise UsageError(
@@ -238,8 +238,8 @@ class NumberRound(NumberRule):
         times += (2 * rest > step) | ((2 * rest == step) & (times & 1 == 1))
         most = np.where(
             old.negative,
-            self._limits.below[self._places],
-            self._limits.above[self._places],
+            self._bounds.below[self._places],
+            self._bounds.above[self._places],
         )
         new = times * self._step
         new -= (new > most) * np.int64(self._step)
@@ -266,7 +266,7 @@ class NumberRound(NumberRule):
         times, rest = divmod(amount, step)
         times += 2 * rest > step or (2 * rest == step and times % 2 == 1)
         new, places = times * self._step, self._places
-        if new > self._limits.largest(places, old.amount < 0):
+        if new > self._bounds.largest(places, old.amount < 0):
             new -= self._step
         while places > old.places and new % 10 == 0:
             new, places = new // 10, places - 1

@@ -33,7 +33,7 @@ _LARGEST_REAL = int(1.7976931348623157e308)
 _HUGE: int = 10 ** (2 * LONGEST + 20_000)  # more than any number that is reckoned with
 
 
-class Limits:
+class Bounds:
     """The largest amounts that a column holds, by the places behind the point."""
 
     def __init__(self, target: Target) -> None:
@@ -50,15 +50,15 @@ class Limits:
         target, kind = self._target, self._target.kind
         most = _HUGE
         if kind is Kind.INTEGER:
-            edge: int = 2 ** ((target.bits or 64) - 1) - (not negative)
+            edge: int = 2 ** ((target.limits.bits or 64) - 1) - (not negative)
             most = edge * 10**places if places >= 0 else edge // 10**-places
         elif kind is Kind.REAL:
             most = _LARGEST_REAL * 10**places if places >= 0 else _LARGEST_REAL // 10**-places
-        elif kind is Kind.NUMERIC and target.precision is not None:
-            digits = target.precision - (target.scale or 0) + places
+        elif kind is Kind.NUMERIC and target.limits.precision is not None:
+            digits = target.limits.precision - (target.limits.scale or 0) + places
             most = 10**digits - 1 if digits > 0 else 0
-        elif target.max_chars is not None:
-            digits = target.max_chars - negative - (places > 0)
+        elif target.limits.max_chars is not None:
+            digits = target.limits.max_chars - negative - (places > 0)
             most = min(most, 10 ** min(digits, 2 * LONGEST) - 1) if digits >= max(places, 1) else 0
         return most
 
@@ -68,7 +68,7 @@ def fits(value: bytes, target: Target) -> bool:
     number = Exact.of(value)
     if number is None:
         return False
-    limit = Limits(target).largest(number.places - number.power, number.amount < 0)
+    limit = Bounds(target).largest(number.places - number.power, number.amount < 0)
     return abs(number.amount) <= limit
 
 
@@ -80,7 +80,7 @@ class NumberRule(Rule):
 
     def __init__(self, options: base.Options, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        self._limits = Limits(target)
+        self._bounds = Bounds(target)
 
     def transform(self, column: Column) -> Replacement:
         numbers, others = read(column)
@@ -127,7 +127,7 @@ class NumberRule(Rule):
             raise self._no_number(row)
         new = self._changed_exact(number, seed, row, kind)
         where = new.places - new.power
-        if abs(new.amount) > self._limits.largest(where, new.amount < 0):
+        if abs(new.amount) > self._bounds.largest(where, new.amount < 0):
             raise self._too_large(row)
         return new.text()
 

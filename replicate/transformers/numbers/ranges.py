@@ -15,7 +15,7 @@ from replicate.transformers import base
 from replicate.transformers.base import Draw, Example, Target
 from replicate.transformers.columnar.pools import pick
 from replicate.transformers.numbers.decimal_text import DIGITS, Exact, Integers, Rows, read, written
-from replicate.transformers.numbers.number_rule import Limits, below
+from replicate.transformers.numbers.number_rule import Bounds, below
 from replicate.transformers.rule import NUMBERS, TEXTUAL, Rule
 
 
@@ -61,8 +61,8 @@ class NumberRange(Rule):
     def __init__(self, options: NumberRangeOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         wanted = range(DIGITS + 1) if options.places is None else [options.places]
-        scale = 0 if self.kind is Kind.INTEGER else target.scale
-        limits = Limits(target)
+        scale = 0 if self.kind is Kind.INTEGER else target.limits.scale
+        most = Bounds(target)
         bounds: dict[int, tuple[int, int]] = {}
         some = False
         for places in wanted:
@@ -71,7 +71,7 @@ class NumberRange(Rule):
             if first > last or (scale is not None and places > scale):
                 continue
             some = True
-            above, under = limits.largest(places), -limits.largest(places, True)
+            above, under = most.largest(places), -most.largest(places, True)
             if under <= first and last <= above and max(-first, last) <= 10**DIGITS:
                 bounds[places] = first, last
         if not bounds:

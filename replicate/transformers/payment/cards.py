@@ -160,12 +160,12 @@ _POWERS = 10 ** np.arange(_PREFIX - 1, -1, -1)
 def _most_digits(target: Target) -> int:
     """How many digits the column takes, if it is less than the most of a card number."""
     most = _LONGEST
-    if target.max_chars is not None:
-        most = min(most, target.max_chars)
-    if target.bits is not None:
-        most = min(most, len(str(2 ** (target.bits - 1))))
-    if target.precision is not None:
-        most = min(most, target.precision - (target.scale or 0))
+    if target.limits.max_chars is not None:
+        most = min(most, target.limits.max_chars)
+    if target.limits.bits is not None:
+        most = min(most, len(str(2 ** (target.limits.bits - 1))))
+    if target.limits.precision is not None:
+        most = min(most, target.limits.precision - (target.limits.scale or 0))
     return most
 
 

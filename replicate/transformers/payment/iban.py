@@ -77,7 +77,7 @@ class Iban(Rule):
 
     def __init__(self, options: IbanOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        most = target.max_chars
+        most = target.limits.max_chars
         fitting = [i for i, text in enumerate(_MADE_UP) if most is None or len(text) <= most]
         if not fitting:
             raise UsageError(

@@ -111,7 +111,7 @@ class FullName(Picking):
         sides = [(_OWN[options.gender], LAST_NAMES)]
         if options.locale is not None:
             sides = locales.full_names(options.locale, options.gender)
-        most = target.max_chars
+        most = target.limits.max_chars
         fit = [
             (first, tuple(name for name in last if most is None or len(name) <= most))
             for first, last in sides

@@ -52,7 +52,7 @@ class Username(Rule):
 
     def __init__(self, options: UsernameOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        most = target.max_chars
+        most = target.limits.max_chars
         if most is not None and most < options.length and "length" in options.model_fields_set:
             raise UsageError(
                 f"the option length of username is more than the {most} characters that the "

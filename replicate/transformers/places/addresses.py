@@ -122,8 +122,8 @@ class Postcode(Picking):
         super().__init__(options, target=target, draw=draw)
         self._keep_shape = options.keep_shape
         self._from_locale = options.locale is not None
-        self._most_digits = 4 if target.bits == 16 else 9
-        self._width = min(_POSTCODE, target.max_chars or _POSTCODE, self._most_digits)
+        self._most_digits = 4 if target.limits.bits == 16 else 9
+        self._width = min(_POSTCODE, target.limits.max_chars or _POSTCODE, self._most_digits)
         if options.locale is not None:
             if options.keep_shape:
                 raise UsageError(
@@ -232,7 +232,7 @@ class Address(Picking):
     def __init__(self, options: AddressOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
         self._between = ", " if options.form == "line" else "\n"
-        self._most = target.max_chars
+        self._most = target.limits.max_chars
         self._street: _NumberedStreet | None = None
         if options.locale is None:
             self._street = _NumberedStreet(target, self.name)

@@ -112,7 +112,7 @@ class Country(Picking):
                     hint="leave one of the options form and locale of country out",
                 )
             countries = locales.drawn(options.locale, Vocabulary.COUNTRY)
-        hint = _CODES if target.max_chars in (2, 3) and options.form != "alpha2" else None
+        hint = _CODES if target.limits.max_chars in (2, 3) and options.form != "alpha2" else None
         self._pool = pool_of(fitting(countries, target, self.name, hint=hint))
 
 

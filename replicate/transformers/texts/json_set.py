@@ -113,8 +113,8 @@ class JsonSet(Rule):
             index[rows] = np.arange(len(pool), len(pool) + len(rows))
             pool = pa.concat_arrays([pool, self._one_by_one(column, rows)])
         replacement = Replacement(pool, index)
-        if self.target.max_chars is not None:
-            check_length(replacement, self.target.max_chars)
+        if self.target.limits.max_chars is not None:
+            check_length(replacement, self.target.limits.max_chars)
         return replacement
 
     def _together(self, column: Column) -> tuple[Rows, pa.BinaryArray]:

@@ -206,10 +206,10 @@ class Sentence(Rule):
         super().__init__(options, target=target, draw=draw)
         self._least, self._choices = options.min_words, options.max_words - options.min_words + 1
         longest = max(map(len, _WORDS)) + 1
-        if target.max_chars is not None and target.max_chars < longest:
+        if target.limits.max_chars is not None and target.limits.max_chars < longest:
             raise UsageError(
                 f"a sentence needs up to {longest} characters, and the column takes "
-                f"{target.max_chars}",
+                f"{target.limits.max_chars}",
                 hint="use lorem, which keeps the length of a value",
             )
 
@@ -223,8 +223,8 @@ class Sentence(Rule):
         first = below(drawn[:, 0], _PHRASES)
         behind = first + self._least + below(drawn[:, 1], self._choices)
         begin = starts[first]
-        if self.target.max_chars is not None:
-            room = np.searchsorted(starts, begin + self.target.max_chars, side="right") - 1
+        if self.target.limits.max_chars is not None:
+            room = np.searchsorted(starts, begin + self.target.limits.max_chars, side="right") - 1
             behind = np.minimum(behind, room)
         length: npt.NDArray[np.int64] = starts[behind] - begin
         check_size(int(length.sum()))

@@ -72,7 +72,7 @@ class PartialMask(Rule):
         self._cover = np.frombuffer(options.character.encode(), np.uint8)
         simple = options.width is None and len(self._cover) == 1
         self._flags = _covered(self._first, self._last) if simple else None
-        most, needed = target.max_chars, self._first + self._last + (options.width or 0)
+        most, needed = target.limits.max_chars, self._first + self._last + (options.width or 0)
         if most is not None and options.width is not None and needed > most:
             raise UsageError(
                 f"partial-mask makes values of up to {needed} characters, more than the {most} "
@@ -162,7 +162,7 @@ class Truncate(Rule):
 
     def __init__(self, options: TruncateOptions, *, target: Target, draw: Draw) -> None:
         super().__init__(options, target=target, draw=draw)
-        self._most = min(options.length, target.max_chars or options.length)
+        self._most = min(options.length, target.limits.max_chars or options.length)
 
     @property
     def effects(self) -> Effects:

@@ -85,7 +85,7 @@ class RegexReplace(Rule):
         self._pattern, self._replacement = options.pattern, options.replacement
         self._unmatched = options.unmatched
         self._consumes = _CONSUMING.fullmatch(options.pattern) is not None
-        self._covered = strings([_COVER[: target.max_chars]])
+        self._covered = strings([_COVER[: target.limits.max_chars]])
         self._check()
 
     def _check(self) -> None:
@@ -118,7 +118,7 @@ class RegexReplace(Rule):
             )
         result = Assembly(column)
         made = self._replaced(values, self._replacement)
-        pool, index = shortened(made, self.target.max_chars)
+        pool, index = shortened(made, self.target.limits.max_chars)
         index[unmatched] = KEEP
         result.put(None, pool, index)
         if unmatched.size and self._unmatched == "redact":

@@ -152,7 +152,7 @@ class Template(Rule):
         self._columns = frozenset(piece.text for piece in self._pieces if piece.field == "column")
         for name in sorted(self._columns - set(target.columns)):
             raise _unknown(name, target)
-        bits = 0.0 if options.fill_null else self._random_bits(target.max_chars)
+        bits = 0.0 if options.fill_null else self._random_bits(target.limits.max_chars)
         hint = "let {token:16} stand in front of all columns"
         check_unique("template", target, bits, hint=f"{hint}, and leave out fill_null")
         self._uniqueness = uniqueness(bits)
@@ -189,7 +189,7 @@ class Template(Rule):
             parts.append(part)
             size += len(part) * len(column) if isinstance(part, bytes) else contents(part)[1].size
         check_size(size)
-        pool, index = shortened(joined(*parts)[0], self.target.max_chars)
+        pool, index = shortened(joined(*parts)[0], self.target.limits.max_chars)
         if not self._fill_null:
             return pick(column, pool, index)
         empty = (column.length == 0) & ~column.null

@@ -63,7 +63,7 @@ def _tables(server: Server, database: str, script: str) -> dict[str, Table]:
 def test_lists_of_values(server: Server, database: str) -> None:
     script = "".join(f"CREATE TABLE t{i} (c {c});" for i, c in enumerate(LISTS))
     tables = _tables(server, database, TYPES + script)
-    found = {c: tables[f"t{i}"].columns[0].labels for i, c in enumerate(LISTS)}
+    found = {c: tables[f"t{i}"].columns[0].limits.labels for i, c in enumerate(LISTS)}
     assert found == LISTS
 
 
@@ -71,7 +71,7 @@ def test_a_list_that_is_not_enforced_says_nothing(server: Server, database: str)
     if server.version < 18:
         pytest.skip("version 18 brought it")
     script = "CREATE TABLE t (c text CHECK (c = 'a') NOT ENFORCED);"
-    assert _tables(server, database, script)["t"].columns[0].labels == ()
+    assert _tables(server, database, script)["t"].columns[0].limits.labels == ()
 
 
 def test_names_in_expressions() -> None:

@@ -268,12 +268,12 @@ def test_what_types_and_constraints_say_of_values(server: Server, database: str)
     )
     with closing(source_of(server, database).open()) as snapshot:
         columns = {c.name: c for c in table_of(snapshot.schema(), "t").columns}
-    assert (columns["small"].bits, columns["big"].bits) == (16, 64)
-    assert (columns["price"].precision, columns["price"].scale) == (10, 2)
-    assert (columns["rough"].precision, columns["rough"].scale) == (None, None)
-    assert (columns["hundreds"].precision, columns["hundreds"].scale) == (4, -2)
-    assert columns["mood"].labels == ("sad", "it's", "glad")
-    assert columns["code"].max_chars == 5
+    assert (columns["small"].limits.bits, columns["big"].limits.bits) == (16, 64)
+    assert (columns["price"].limits.precision, columns["price"].limits.scale) == (10, 2)
+    assert (columns["rough"].limits.precision, columns["rough"].limits.scale) == (None, None)
+    assert (columns["hundreds"].limits.precision, columns["hundreds"].limits.scale) == (4, -2)
+    assert columns["mood"].limits.labels == ("sad", "it's", "glad")
+    assert columns["code"].limits.max_chars == 5
     arrays = {name: c.element for name, c in columns.items() if c.kind is Kind.ARRAY}
     assert arrays == {
         "moods": Kind.ENUM,
@@ -281,8 +281,8 @@ def test_what_types_and_constraints_say_of_values(server: Server, database: str)
         "names": Kind.TEXT,
         "hosts": Kind.INET,
     }
-    assert columns["moods"].labels == columns["mood"].labels
-    assert (columns["codes"].max_chars, columns["names"].max_chars) == (5, 7)
+    assert columns["moods"].limits.labels == columns["mood"].limits.labels
+    assert (columns["codes"].limits.max_chars, columns["names"].limits.max_chars) == (5, 7)
     kinds = {name: columns[name].kind for name in ("pairs", "boxes", "host", "net", "mac")}
     assert kinds == {
         "pairs": Kind.OTHER,
@@ -291,9 +291,9 @@ def test_what_types_and_constraints_say_of_values(server: Server, database: str)
         "net": Kind.OTHER,
         "mac": Kind.MACADDR,
     }
-    assert columns["state"].labels == ("new", "it's (b)")
-    assert columns["level"].labels == ("low", "high")
-    assert columns["loose"].labels == ()
+    assert columns["state"].limits.labels == ("new", "it's (b)")
+    assert columns["level"].limits.labels == ("low", "high")
+    assert columns["loose"].limits.labels == ()
 
 
 def test_a_table_that_was_never_counted_is_as_wide_as_its_types(
