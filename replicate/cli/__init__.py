@@ -11,13 +11,17 @@ def main() -> NoReturn:
     from replicate.cli.signals import Interrupts
 
     interrupts = Interrupts()
+    code: int | None = None
     try:
         interrupts.catch()
         # Click alone takes longer to import than a hasty Ctrl-C to arrive.
         from replicate.cli.app import run
 
         code = run(sys.argv[1:], interrupts)
+        interrupts.end(code)
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        code = 130
+        # All may have been done and said: then it ends as it would have.
+        if code is None:
+            sys.stderr.write("interrupted\n")
+            code = 130
     interrupts.end(code)
