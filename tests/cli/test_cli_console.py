@@ -181,14 +181,27 @@ def _on_terminal(script: str, **changes: str) -> str:
 
 BAR = """
 import time
+from rich.progress import Progress
 from replicate.cli.console import Console
+from replicate.cli.progress import BarReporter
+
+drawn = 0
+def counted(bar, draw=Progress.get_renderable):
+    global drawn
+    drawn += 1
+    return draw(bar)
+Progress.get_renderable = counted
+
 console = Console()
 with console.progress() as progress:
     progress.stage("Dumping [red]rows[/red]", 100)
     progress.advance(2000, 40)
     progress.note("a note [bold]")
     progress.advance(2000, 90)
-    time.sleep(0.3)
+    # The next drawing shows it, and is on the terminal when the one after it begins.
+    enough, deadline = drawn + 2, time.monotonic() + 60
+    while isinstance(progress, BarReporter) and drawn < enough and time.monotonic() < deadline:
+        time.sleep(0.01)
     progress.stage("Building indexes", None)
     progress.done("all is well")
 """

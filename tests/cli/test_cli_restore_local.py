@@ -18,7 +18,8 @@ import pytest
 
 from tests.support.cli_process import KEY, PROGRAM, Result, environment, run, wait_for
 from tests.support.docker_stand_in import NOT_PERMITTED, NOT_RUNNING, DockerStandIn
-from tests.support.postgres import Server, _free_port, binaries
+from tests.support.object_servers.process import free_port
+from tests.support.postgres import Server, binaries
 from tests.support.postgres_compare import compare
 
 _SCHEMA = """
@@ -201,7 +202,7 @@ def test_the_port_and_the_tag_are_those_that_are_asked_for(
     docker: DockerStandIn, config: Path
 ) -> None:
     docker.images = set()
-    port = _free_port()
+    port = free_port()
 
     result = _local(config, "-p", str(port), "-t", "16-alpine", "-i", "postgres").succeeded()
 
@@ -311,7 +312,7 @@ def test_a_container_whose_password_reaches_nobody_is_removed(
     with _started(config) as process:
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait(timeout=60) == 141
+        assert process.wait(timeout=600) == 141
     assert len(docker.made) == 1
     assert _has_nothing_left(docker)
 
@@ -389,7 +390,7 @@ def test_an_image_that_can_t_be_pulled(
 
 def test_a_container_that_dies_at_once(docker: DockerStandIn, config: Path) -> None:
     docker.dies_with = "initdb: error: no {POSTGRES_PASSWORD} for you\nexiting"
-    result = _local(config, "--port", str(_free_port()))
+    result = _local(config, "--port", str(free_port()))
     assert result.failed_with(1) == (
         f"error: container {docker.made[0].name} has ended; "
         "its last word: initdb: error: no *** for you"

@@ -27,14 +27,16 @@ from tests.support.sqlite_copy import copy, make, open_db
 WRITER = """
 import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0.05)
-print("ready", flush=True)
-n = 0
+ready = False
 while True:
     try:
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO t(v) VALUES(randomblob(200))")
         db.execute("UPDATE total SET n = n + 1")
         db.execute("COMMIT")
+        if not ready:
+            ready = True
+            print("ready", flush=True)
     except sqlite3.OperationalError:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -49,7 +51,7 @@ LIVE = """
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Another process that writes all the time."""
+    """Another process that has written something, and writes all the time."""
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE
     ) as process:
@@ -72,7 +74,6 @@ def rows(snapshot: SQLiteSnapshot, name: str, target: int = 1 << 24) -> list[byt
 def test_one_moment_while_another_process_writes(tmp_path: Path, mode: str) -> None:
     source = make(tmp_path / "source.db", LIVE.format(mode=mode))
     with writing(source):
-        time.sleep(0.2)
         for _ in range(5):
             with closing(SQLiteSource(source).open()) as snapshot:
                 [total] = rows(snapshot, "total")

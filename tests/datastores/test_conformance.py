@@ -74,7 +74,7 @@ class _ChecksThenWrites(MemoryStore):
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         check_key(key)
         self._check(key, mode)
-        time.sleep(0.002)
+        time.sleep(0.05)  # so that all who race have looked
         return super().put(key, data, mode=mode)
 
 
@@ -181,7 +181,7 @@ class _Tears(MemoryStore):
 
     def put(self, key: str, data: Data, *, mode: PutMode = "overwrite") -> ObjectInfo:
         super().put(key, bytes(data)[: len(data) // 2], mode=mode)
-        time.sleep(0.002)
+        time.sleep(0.05)
         return super().put(key, data)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
+import secrets
 import stat
 import subprocess
 import sys
@@ -184,6 +186,8 @@ def test_versions_differ_even_when_everything_goes_fast(
     store: LocalDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posix_files, "_sync", lambda _: None)
+    steps = itertools.count(999_999, -1)  # as different as random ones nearly always are
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(steps))
     versions = [store.put("a", b"%03d" % number).version for number in range(300)]
     assert len(set(versions)) == 300
 

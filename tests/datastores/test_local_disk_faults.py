@@ -41,7 +41,7 @@ def _run(script: str, *arguments: str) -> str:
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -494,7 +494,7 @@ import hashlib, random, signal, time
 def whole(data):
     return hashlib.sha256(data[32:]).digest() == data[:32]
 
-def write_for_ever(seed):
+def write_for_ever(seed, done):
     chance = random.Random(seed)
     while True:
         body = chance.randbytes(chance.choice((0, 10, 5_000, 300_000)))
@@ -510,16 +510,22 @@ def write_for_ever(seed):
                               mode=Replace(found.version))
             else:
                 store.put(key, hashlib.sha256(body).digest() + body, mode=mode)
+        os.write(done, b".")
 
 chance = random.Random(7)
 seen = torn = leftovers = 0
 for round in range(30):
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        write_for_ever(round)
+        write_for_ever(round, writer)
+    os.close(writer)
+    for _ in range(3):  # finished, however slow the disk is
+        os.read(reader, 1)
     time.sleep(chance.uniform(0.001, 0.03))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(reader)
     for info in store.list(""):
         data = store.get(info.key)
         seen += 1

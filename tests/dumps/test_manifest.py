@@ -61,7 +61,7 @@ def test_round_trip(manifest: Manifest, key: bytes | None) -> None:
 
 def test_what_is_sealed_is_not_to_be_seen() -> None:
     data = encode(SEALED, KEY)
-    for word in (b"people", b"srv", b"3.45", b"first-name", b"post-data"):
+    for word in (b"people", b"/srv/app.db", b"3.45", b"first-name", b"post-data"):
         assert word not in data
         assert word in encode(PLAIN, None)
     assert encode(SEALED, KEY) != data

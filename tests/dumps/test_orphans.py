@@ -20,7 +20,6 @@ from tests.support.memory_store import MemoryStore
 from tests.support.small_dump import make_dump, small_manifest, store_chunks
 
 NONE = timedelta()
-TOMORROW = datetime.now(UTC) + timedelta(hours=25)
 
 
 def killed_run(store: MemoryStore) -> set[str]:
@@ -49,16 +48,17 @@ def test_chunks_of_killed_runs_are_orphans_and_those_of_dumps_are_not() -> None:
 def test_a_run_is_spared_as_long_as_its_newest_chunk_is_young() -> None:
     store = MemoryStore()
     left = killed_run(store)
+    tomorrow = datetime.now(UTC) + timedelta(hours=25)
     catalog = Catalog(store)
     assert catalog.orphans() == []
-    assert {info.key for info in catalog.orphans(now=TOMORROW)} == left
+    assert {info.key for info in catalog.orphans(now=tomorrow)} == left
     # All chunks but one are old: the run may be going on.
     for key in sorted(left)[:-1]:
         data, info = store.objects[key]
         old = info.modified - timedelta(days=3)
         store.objects[key] = data, type(info)(info.key, info.size, old, info.version)
     assert catalog.orphans(timedelta(hours=24)) == []
-    assert len(catalog.orphans(timedelta(hours=24), now=TOMORROW)) == len(left)
+    assert len(catalog.orphans(timedelta(hours=24), now=tomorrow)) == len(left)
 
 
 def test_what_is_no_chunk_is_never_an_orphan() -> None:

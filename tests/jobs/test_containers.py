@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from replicate.jobs import containers
 from replicate.jobs.containers import Container, Image, engine_of, find_docker
 from replicate.jobs.progress import Silent
 from tests.support.docker_stand_in import NOT_RUNNING, DockerStandIn
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -189,12 +189,22 @@ def test_a_command_that_does_not_answer_is_given_up(
     docker: DockerStandIn, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(containers, "_START_SECONDS", 0.2)
-    docker.run_seconds = 1.0
+    docker.run_seconds = 600
+    started = Container._started
+
+    def heard(self: Container, *arguments: str) -> subprocess.Popen[str]:
+        process = started(self, *arguments)
+        # Its time begins with docker's daemon at work, however long the command takes to start.
+        until(lambda: arguments[0] in [call[0] for call in docker.calls])
+        return process
+
+    monkeypatch.setattr(Container, "_started", heard)
     with pytest.raises(ReplicateError, match=r"^`docker run` did not answer for 0\.2 s") as error:
         container.start(Silent())
     assert container.removal in (error.value.hint or "")
-    while not docker.made:
-        time.sleep(0.01)
+    # What the daemon was doing comes to its end all the same.
+    docker.run_seconds = 0
+    until(lambda: docker.made != [])
 
 
 def test_a_docker_that_is_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,15 +10,19 @@ from contextlib import closing
 import psutil
 
 from replicate.jobs.executor import Processes
+from tests.support.waiting import until
 
 # A forked process has the command line of the one that it was forked from.
 _ALONE = """
+import time
 import psutil
 from replicate.jobs.executor import Processes
 me = psutil.Process()
 def started_anew():
-    others = [p.cmdline() for p in me.children() if p.cmdline() != me.cmdline()]
-    return [command for command in others if "tracker" not in command[-1]]
+    # One that is just becoming another program has none for a moment.
+    while not all(commands := [p.cmdline() for p in me.children()]):
+        time.sleep(0.01)
+    return [c for c in commands if c != me.cmdline() and "tracker" not in c[-1]]
 processes = Processes.forked(3)
 family = me.children()
 print(processes.count, len(family), started_anew())
@@ -46,6 +50,10 @@ def test_processes_are_forked_where_nothing_else_runs() -> None:
         assert done.stdout.splitlines() == ["0 0 []", "1 []", "2 2", "0 [] []"]
 
 
+def _started_anew() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+
+
 def test_nothing_is_forked_beside_another_thread() -> None:
     over = threading.Event()
     thread = threading.Thread(target=over.wait)
@@ -55,8 +63,8 @@ def test_nothing_is_forked_beside_another_thread() -> None:
             assert processes.count == 0
             processes.start(1)
             assert processes.count == 1
-            workers = [p for p in psutil.Process().children() if "spawn_main" in p.cmdline()[-2]]
-            assert workers
+            until(lambda: _started_anew() != [])
+            workers = _started_anew()
         assert not any(worker.is_running() for worker in workers)
     finally:
         over.set()

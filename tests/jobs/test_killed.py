@@ -72,7 +72,7 @@ def test_create(tmp_path: Path, encrypted: bool) -> None:
 
 def _many_chunks(folder: Path) -> Project:
     """A project whose dump is work for several processes."""
-    project = make_project(folder, customers=6000)
+    project = make_project(folder, customers=20_000)
     text = project.conf.read_text()
     project.conf.write_text(text.replace("source:\n", "source:\n  chunk_size: 64KiB\n"))
     return project
@@ -107,7 +107,7 @@ def test_workers_end_with_a_killed_coordinator(tmp_path: Path) -> None:
     assert len(family) == expected
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    _, alive = psutil.wait_procs(family, timeout=20)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 

@@ -17,7 +17,7 @@ def test_creates_and_deletes_at_once(tmp_path: Path) -> None:
         project.start("dump", "create", "--name", f"new-{i}") for i in range(PROCESSES - 4)
     ] + [project.start("dump", "delete", f"old-{i}") for i in range(4)]
     for process in running:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err.decode()
     expected = sorted(f"new-{i}" for i in range(PROCESSES - 4))
     assert sorted(project.listed()) == expected
@@ -34,7 +34,7 @@ def test_one_name_is_given_once(tmp_path: Path) -> None:
     running = [project.start("dump", "create", "--name", "same") for _ in range(6)]
     codes = []
     for process in running:
-        process.communicate(timeout=120)
+        process.communicate(timeout=600)
         codes.append(process.returncode)
     assert sorted(codes) == [0, 11, 11, 11, 11, 11]
     assert project.listed() == ["same"]

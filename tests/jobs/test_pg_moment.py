@@ -15,7 +15,8 @@ from contextlib import contextmanager
 import psycopg
 
 from replicate.jobs.restore import RestoreOptions
-from tests.support.postgres_journey import SMALL, Pair, until
+from tests.support.postgres_journey import SMALL, Pair
+from tests.support.waiting import until
 
 ACCOUNTS, START, TICKETS, LINES = 400, 1000, 50, 16000
 ENOUGH = 20

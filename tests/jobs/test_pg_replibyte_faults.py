@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from replicate.jobs.progress import Silent
 from replicate.jobs.restore import RestoreOptions, restore_dump
 from tests.support.journey import ALL
 from tests.support.postgres import Server
-from tests.support.postgres_journey import SMALL, Pair, until
+from tests.support.postgres_journey import SMALL, Pair
+from tests.support.waiting import until
 
 VALUES = r"""
 CREATE TABLE texts(id int PRIMARY KEY, email text, value text);
@@ -300,11 +301,13 @@ def test_no_command_line_holds_a_secret(any_pair: Pair) -> None:
     pair = any_pair
     pair.server.run(pair.source, MANY)
     pair.configure(source=SMALL)
-    with _watching() as seen:
+    with _watching() as seen, ExitStack() as held:
+        held.enter_context(pair.pg_dump_held())
         with pair.started("dump", "create") as running:
-            with pair.pg_dump_held():
-                pair.wait_for_held_pg_dump(running)
-                until(lambda: any("pg_dump" in line and pair.source in line for line in seen))
+            pair.wait_for_held_pg_dump(running)
+            # A copy, since the set grows meanwhile.
+            until(lambda: any("pg_dump" in line and pair.source in line for line in seen.copy()))
+            held.close()
             running.result().succeeded()
         pair.cli("dump", "restore", "remote", "-v", "latest", "--jobs", "2").succeeded()
     uri = pair.server.uri("")

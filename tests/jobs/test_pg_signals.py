@@ -10,7 +10,7 @@ from replicate.errors import GuardError
 from replicate.jobs.listing import list_dumps
 from replicate.jobs.restore import RestoreOptions
 from tests.support.cli_process import Result
-from tests.support.postgres_journey import Pair, until
+from tests.support.postgres_journey import Pair
 from tests.support.postgres_midway import (
     dumping,
     hurry,
@@ -18,6 +18,7 @@ from tests.support.postgres_midway import (
     restoring,
     tells_nothing,
 )
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

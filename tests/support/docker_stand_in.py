@@ -26,7 +26,8 @@ from typing import Any, Self
 
 from psycopg import sql
 
-from tests.support.postgres import Server, _account, _free_port
+from tests.support.object_servers.process import free_port
+from tests.support.postgres import Server, _account
 
 VERSION = 16
 
@@ -235,9 +236,10 @@ class DockerStandIn:
         assert image in self.images
         address, published, inner = options["publish"].split(":")
         assert (address, inner) == ("127.0.0.1", "5432")
-        container = Container(options["name"], int(published or _free_port()), env)
-        if self.run_seconds:
-            time.sleep(self.run_seconds)
+        container = Container(options["name"], int(published or free_port()), env)
+        begun = time.monotonic()
+        while time.monotonic() < begun + self.run_seconds:
+            time.sleep(0.02)
         self.made.append(container)
         self.containers.append(container)
         if not _is_free(container.port):

@@ -155,7 +155,7 @@ class FaultProxy:
     """A running proxy to the http:// server at `upstream`; ends with the `with` block.
 
     `delay` seconds are added to each request, before it is passed on. `exchanges` has all requests
-    so far.
+    so far, and `passing` says how many that nothing struck wait for their answers.
     """
 
     def __init__(self, upstream: str, *, delay: float = 0.0) -> None:
@@ -165,6 +165,7 @@ class FaultProxy:
         self.upstream = (parts.hostname, parts.port)
         self.delay = delay
         self.exchanges: list[Exchange] = []
+        self.passing = 0
         self.closing = threading.Event()
         self._script: list[_Entry] = []
         self._lock = threading.Lock()
@@ -204,7 +205,13 @@ class FaultProxy:
         with self._lock:
             found = next((e.fault for e in self._script if e.strikes(method, target)), None)
             self.exchanges.append(Exchange(method, target, found))
+            self.passing += found is None
         return found
+
+    def answered(self) -> None:
+        """Note that a request which nothing struck is over."""
+        with self._lock:
+            self.passing -= 1
 
     def close(self) -> None:
         """Stop listening, and end every connection. May be called twice."""
@@ -262,13 +269,17 @@ class _Connection(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         proxy = self.server.proxy
         fault = proxy.fault_for(self.command, self.path)
-        body = self._body()
-        if proxy.delay:
-            proxy.closing.wait(proxy.delay)
-        if fault is None:
-            self._send(self._ask(body))
-        else:
-            _ACTIONS[fault.kind](self, fault, body)
+        try:
+            body = self._body()
+            if proxy.delay:
+                proxy.closing.wait(proxy.delay)
+            if fault is None:
+                self._send(self._ask(body))
+            else:
+                _ACTIONS[fault.kind](self, fault, body)
+        finally:
+            if fault is None:
+                proxy.answered()
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _exchange  # noqa: N815  (names of the base)
 

@@ -28,7 +28,6 @@ class Moto:
             "region": "us-east-1",
             "credentials": CREDENTIALS,
             "endpoint": {"custom": self.url},
-            "timeout": 20,
             **changes,
         }
         given = {name: value for name, value in section.items() if value is not None}

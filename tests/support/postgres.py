@@ -13,7 +13,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
+
+from tests.support.object_servers.process import free_port
 
 USER = "postgres"
 # Every character that a URI, a connection string or a shell could take for its own.
@@ -42,6 +43,8 @@ _SETTINGS = (
     "full_page_writes=off",
     "shared_buffers=32MB",
     "jit=off",
+    # It takes locks and makes statistics when it likes, and tests look at both.
+    "autovacuum=off",
 )
 
 # The server is a child of this shell. A line tells the shell which signal to send; the end of its
@@ -231,7 +234,7 @@ class Server:
 
     def _start(self) -> None:
         for _ in range(20):
-            self.port = self.port or _free_port()
+            self.port = self.port or free_port()
             if self._starts():
                 return
             self.port = 0  # somebody else was quicker to take it
@@ -249,7 +252,7 @@ class Server:
                 start_new_session=True,  # a Ctrl-C for the tests is none for the server
                 **_account(),
             )  # fmt: skip
-        for _ in range(3000):
+        for _ in range(12_000):  # two minutes
             if keeper.poll() is not None:
                 break
             if _ready(data / "postmaster.pid"):
@@ -318,13 +321,6 @@ def _account() -> dict[str, Any]:
     user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
     groups = [group.gr_gid for group in grp.getgrall() if user.pw_name in group.gr_mem]
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": groups}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _ready(pidfile: Path) -> bool:

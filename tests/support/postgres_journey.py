@@ -6,8 +6,7 @@ import os
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +18,11 @@ from replicate.dumps.manifest import Manifest
 from replicate.jobs.create import create_dump
 from replicate.jobs.progress import Silent
 from replicate.jobs.restore import RestoreOptions, restore_dump
-from tests.support.cli_process import PROGRAM, Result, environment, run
+from tests.support.cli_process import PATIENT_PROGRAM, Result, environment, run
 from tests.support.journey import ALL
 from tests.support.postgres import Server
 from tests.support.postgres_zoo import compare
+from tests.support.waiting import until
 
 LEFT_OUT = re.compile(r"^schema .*(PUBLICATION|USER MAPPING)")
 """What could begin to send data somewhere, or holds a password."""
@@ -116,10 +116,12 @@ class Pair:
 
     @contextmanager
     def started(self, *arguments: str, **changes: str) -> Iterator[Running]:
-        """The same, while it runs; over when the block is, with all processes that it had."""
+        """The same by the patient program, while it runs; over when the block is, with all
+        processes that it had.
+        """
         plain = {k: v for k, v in environment(**changes).items() if not k.startswith("COVERAGE")}
         with subprocess.Popen(
-            [*PROGRAM, "-c", str(self.conf), *arguments],
+            [*PATIENT_PROGRAM, "-c", str(self.conf), *arguments],
             cwd=self.folder,
             env=plain,
             text=True,
@@ -209,7 +211,7 @@ class Running:
     def result(self) -> Result:
         """How it ended. Fails where it goes on, or where a process of it does."""
         out, err = self.process.communicate(timeout=60)
-        _, alive = psutil.wait_procs(self._family, timeout=20)
+        _, alive = psutil.wait_procs(self._family, timeout=60)
         assert alive == []
         return Result(self.process.returncode, out, err)
 
@@ -228,13 +230,3 @@ class Running:
     def _remember(self) -> None:
         first = psutil.Process(self.process.pid)
         self._family |= {first, *first.children(recursive=True)}
-
-
-def until(true: Callable[[], bool], running: Running | None = None, seconds: float = 60) -> None:
-    """Wait for it, at most as long as the program runs."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come to that"
-        if running is not None and running.process.poll() is not None:
-            raise AssertionError(f"it was over before: {running.process.communicate()}")
-        time.sleep(0.005)

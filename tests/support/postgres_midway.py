@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support.cli_process import Result
-from tests.support.postgres_journey import SMALL, Pair, Running, until
+from tests.support.postgres_journey import SMALL, Pair, Running
+from tests.support.waiting import until
 
 SECRET = "ada lovelace"
 """A value of the database, which no message may hold."""
@@ -20,7 +21,7 @@ INSERT INTO wide(line) SELECT repeat('{SECRET} ' || i || ' ', 20) FROM generate_
 # Rows and an index that take for ever, though not in the source, where they have to be made.
 SLOW = """
 CREATE FUNCTION public.dawdle(a int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
-    IF current_database() <> '{source}' THEN PERFORM pg_sleep(60); END IF;
+    IF current_database() <> '{source}' THEN PERFORM pg_sleep(600); END IF;
     RETURN a;
 END $$;
 CREATE TABLE plain(id int PRIMARY KEY, line text);

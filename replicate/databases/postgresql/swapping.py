@@ -27,6 +27,10 @@ _NAME_BYTES = 63
 _TRIES = 3
 """Tries to rename. The server itself waits five seconds in each for sessions to end."""
 
+_ENDING_SECONDS = 5.0
+"""How long sessions in the target may take to end: as long as the server's own renaming waits.
+Those that looked at it a moment ago are closed here, and gone there only a little later."""
+
 _LISTS = frozenset(
     {
         "local_preload_libraries", "search_path", "session_preload_libraries",
@@ -92,6 +96,7 @@ class Swap:
             self._original = original = _look_at(target)
             _refuse_uses(target, original.name)
         with self._maintenance(original) as connection:
+            _wait_for_sessions(connection, original)
             _refuse_sessions(connection, original)
             name = _beside(original.name, f"_replicate_{self._token}")
             with errors_of(f"a new database beside {original.name} can't be made"):
@@ -292,8 +297,21 @@ def _refuse_uses(connection: Connection, name: str) -> None:
                 )
 
 
-def _refuse_sessions(connection: Connection, original: _Original) -> None:
+def _others(connection: Connection, original: _Original) -> int:
+    """How many other sessions the target has."""
     [(count,)] = connection.execute(_SESSIONS, [original.oid]).fetchall()
+    return int(count)
+
+
+def _wait_for_sessions(connection: Connection, original: _Original) -> None:
+    """Let those end that are about to."""
+    deadline = time.monotonic() + _ENDING_SECONDS
+    while _others(connection, original) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _refuse_sessions(connection: Connection, original: _Original) -> None:
+    count = _others(connection, original)
     if count:
         sessions = "another session is" if count == 1 else f"{count:,} other sessions are"
         raise GuardError(

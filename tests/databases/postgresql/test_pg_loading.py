@@ -182,9 +182,9 @@ def test_abort_ends_a_load_of_another_thread(
 
     thread = threading.Thread(target=load)
     thread.start()
-    assert begun.wait(30)
+    assert begun.wait(120)
     target.abort()
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive()
     assert len(errors) == 1
     assert server.run(database, COUNT) == "0\n"
@@ -209,7 +209,7 @@ def test_abort_ends_a_load_that_waits_for_a_lock(
         while server.run("postgres", waiting) == "0\n":
             pass
         target.abort()
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
     assert len(errors) == 1
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -206,20 +207,42 @@ def test_a_program_that_is_gone_is_an_error(tmp_path: Path) -> None:
         run_pg_dump(ADDRESS, Program(tmp_path / "pg_dump", (16, 1)), [])
 
 
-def test_an_interrupt_ends_the_child(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     note = tmp_path / "pid"
     body = f"open({str(note)!r} + '~', 'w').write(str(os.getpid()))\n"
     body += f"os.rename({str(note)!r} + '~', {str(note)!r})\ntime.sleep(600)"
     program = Program(stub(tmp_path, said("16.1"), body), (16, 1))
 
+    waited_for, heard = threading.Event(), threading.Event()
+    communicate = subprocess.Popen.communicate
+
+    def noted(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        waited_for.set()
+        return communicate(child)
+
+    # Within Popen() there would be no child yet that could be ended.
+    monkeypatch.setattr(subprocess.Popen, "communicate", noted)
+
+    def raise_once(*_: object) -> None:
+        if not heard.is_set():
+            heard.set()
+            raise KeyboardInterrupt
+
     def interrupt() -> None:
+        waited_for.wait()
         while not note.exists():
             time.sleep(0.01)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        while not heard.is_set():  # Python hears none that comes just as it begins to wait
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            heard.wait(0.1)
 
+    before = signal.signal(signal.SIGINT, raise_once)
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        run_pg_dump(ADDRESS, program, [])
-    thread.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_pg_dump(ADDRESS, program, [])
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not psutil.pid_exists(int(note.read_text()))

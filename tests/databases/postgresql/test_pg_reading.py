@@ -21,6 +21,7 @@ from replicate.databases.postgresql.reading import BLOCK
 from replicate.databases.postgresql.source import PostgreSQLSnapshot, PostgreSQLSource
 from replicate.errors import DatabaseError
 from tests.support.postgres import Server, start_server
+from tests.support.waiting import until
 
 TYPES = r"""
 SET timezone = 'America/New_York';
@@ -200,19 +201,19 @@ def test_the_users_own_timeout_holds(any_server: Server, any_database: str) -> N
     any_server.run(
         any_database,
         "CREATE TABLE t AS SELECT repeat(md5(g::text), 100) FROM generate_series(1, 60000) g;"
-        f"ALTER DATABASE {any_database} SET statement_timeout = 60;",
+        f"ALTER DATABASE {any_database} SET statement_timeout = 2000;",
     )
     with closing(opened(any_server, any_database)) as snapshot:  # the database's own does not
         rows = 0
         for block in snapshot.read(Slice(table_of(snapshot, "t"))):
             rows += block.rows
-            time.sleep(0.02)
+            time.sleep(0.03)  # nearly three seconds in all
         assert rows == 60000
         piece = Slice(table_of(snapshot, "t"))
-    with closing(opened(any_server, any_database, options="-cstatement_timeout%3D100")) as snapshot:
+    with closing(opened(any_server, any_database, options="-cstatement_timeout%3D5s")) as snapshot:
         reader = snapshot.read(piece)
         next(reader)
-        time.sleep(0.2)
+        time.sleep(5.5)  # far more is left than fits on the way here
         with pytest.raises(DatabaseError, match=r"t can't be read: .*statement timeout"):
             list(reader)
         with pytest.raises(DatabaseError, match=r"t can't be read: the connection is closed"):
@@ -265,12 +266,16 @@ except KeyboardInterrupt:
 
 def test_an_interrupt_is_heard_while_waiting(any_server: Server, any_database: str) -> None:
     any_server.run(any_database, "CREATE TABLE t (a int)")
+    running = (
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+        f"AND datname = '{any_database}' AND query LIKE '%pg_sleep(60)%'"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", WAITING, any_server.uri(any_database)], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"reading\n"
-        time.sleep(0.3)
+        until(lambda: any_server.run("postgres", running) == "1\n")
         os.kill(process.pid, signal.SIGINT)
         begun = time.monotonic()
         assert process.stdout.readline() == b"interrupted True\n"

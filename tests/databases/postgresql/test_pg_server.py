@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.support.postgres import Server, ServerError, start_server
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -81,8 +81,4 @@ def test_a_server_goes_with_the_process_that_started_it() -> None:
         home = Path(process.stdout.readline().decode().strip())
         assert (home / "data").is_dir()
         os.kill(process.pid, signal.SIGKILL)
-    for _ in range(1000):
-        if not home.exists():
-            return
-        time.sleep(0.01)
-    raise AssertionError("the server's folder is still there")
+    until(lambda: not home.exists())

@@ -280,7 +280,8 @@ def test_a_worker_gives_up_its_locks(
         assert len(lines_of(worker, leader.slices(account_of(leader), 10_000))) == 2000
         with any_server.connect(any_database) as other:
             [(holders,)] = other.execute(
-                "SELECT count(*) FROM pg_locks WHERE relation = 'account'::regclass"
+                "SELECT count(*) FROM pg_locks WHERE relation = 'account'::regclass "
+                "AND mode = 'AccessShareLock'"  # a vacuum of the server's own takes another
             ).fetchall()
     assert holders == 1
 

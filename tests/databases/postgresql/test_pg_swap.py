@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from replicate.databases.postgresql.connection import Address
 from replicate.databases.postgresql.destination import PostgreSQLDestination
 from replicate.databases.postgresql.entries import write_script
-from replicate.databases.postgresql.swapping import _beside, _split_list
+from replicate.databases.postgresql.swapping import _beside, _others, _split_list
 from replicate.errors import DatabaseError, GuardError
 from tests.support.postgres import Server
 from tests.support.postgres_dump import POST, PRE, Dump, restore, shop, users
@@ -58,7 +59,7 @@ def shop_database(server: Server) -> Iterator[str]:
             "ALTER DATABASE {} IS_TEMPLATE true",
         ):
             connection.execute(statement.format(name).replace("%%", "%"))
-    server.run(name, "CREATE TABLE before (a int); INSERT INTO before VALUES (1)")
+    server.run(name, "CREATE TABLE before (a int); INSERT INTO before VALUES (1); ANALYZE before")
     yield name
     with server.connect() as connection:
         connection.execute(f"ALTER DATABASE {name} IS_TEMPLATE false")
@@ -98,6 +99,24 @@ def test_a_connected_session_is_noticed_at_once(server: Server, shop_database: s
     ):
         restore(destination(server, shop_database), shop(), wipe=True)
     assert databases(server, shop_database) == [shop_database]
+
+
+def test_a_session_that_is_just_ending_is_waited_for(
+    any_server: Server, any_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the one that has looked at the target may be: its server process outlives it a little."""
+    other = any_server.connect(any_database)
+    counted = []
+
+    def count(*args: Any) -> int:
+        counted.append(_others(*args))
+        other.close()
+        return counted[-1]
+
+    monkeypatch.setattr("replicate.databases.postgresql.swapping._others", count)
+    assert restore(destination(any_server, any_database), shop()) == 200
+    assert counted[0] > 0 == counted[-1]
+    assert databases(any_server, any_database) == [any_database]
 
 
 def test_a_session_that_comes_later_keeps_the_target(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 import ssl
 from collections.abc import Callable
 from contextlib import closing
@@ -25,8 +24,8 @@ from replicate.errors import (
     UsageError,
 )
 from tests.support.object_servers.certificates import make_certificates
-from tests.support.object_servers.process import free_port
 from tests.support.scripted_server import Reply, Request, Script, ScriptedServer, xml_error
+from tests.support.silent_server import silent_server
 
 pytestmark = pytest.mark.usefixtures("quiet_environment")
 
@@ -45,7 +44,6 @@ def _store(url: str, **changes: object) -> S3Store:
             "session_token": f"{SECRET}-token",
         },
         "endpoint": {"custom": url},
-        "timeout": 5,
         **changes,
     }
     return S3Store(S3Settings.of_aws(AwsConfig.model_validate(section)))
@@ -404,7 +402,7 @@ class _Honest:
 
 
 def test_connection_refused() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    url = "http://127.0.0.1:1"
     error = _error(lambda: _store(url).put("a", b"x"))
     assert error.message == f"{url} refuses connections"
     assert error.transient
@@ -446,11 +444,9 @@ def test_service_without_tls() -> None:
 
 
 def test_no_answer_in_time() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with closing(_store(url, timeout=1)) as store:
-            error = _error(lambda: store.get("a"))
-    assert error.message == f"{url} did not answer in time"
+    with silent_server() as server, closing(_store(server.url, timeout=1)) as store:
+        error = _error(lambda: store.get("a"))
+    assert error.message == f"{server.url} did not answer in time"
     assert error.transient
 
 

@@ -35,7 +35,6 @@ def _store(url: str) -> S3Store:
         "bucket": "dumps",
         "credentials": {"access_key_id": "a", "secret_access_key": "s"},
         "endpoint": {"custom": url},
-        "timeout": 5,
     }
     return S3Store(S3Settings.of_aws(AwsConfig.model_validate(section)))
 

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,7 +18,7 @@ import pytest
 from replicate.config import DatastoreConfig
 from replicate.datastores.base import Datastore
 from replicate.datastores.registry import open_datastore
-from tests.support.cli_process import environment
+from tests.support.cli_process import PATIENT_PROGRAM, PROGRAM, environment
 from tests.support.fault_proxy import FaultProxy, WireFault, hang
 from tests.support.journey import Project
 from tests.support.object_servers.project import project_on
@@ -39,7 +38,7 @@ class Place:
     ) -> None:
         self.proxy = proxy
         self.direct = direct
-        self.slow = changed(direct, endpoint={"custom": proxy.url}, timeout=60)
+        self.slow = changed(direct, endpoint={"custom": proxy.url}, timeout=600)
         self.behind = behind
         self.project: Project = project_on(
             self.slow, folder, customers=1500, chunk_size=chunk_size, encrypted=False
@@ -56,7 +55,13 @@ class Place:
     def chunks(self) -> list[str]:
         return [info.key for info in self.behind.list("chunks/")]
 
-    def interrupted(self, *arguments: str, fault: WireFault, stopped: bool = False) -> str:
+    def interrupted(
+        self,
+        *arguments: str,
+        fault: WireFault,
+        stopped: bool = False,
+        program: tuple[str, ...] = PROGRAM,
+    ) -> str:
         """What the program says that gets one SIGINT while a request hangs by `fault`.
 
         With `stopped` its worker processes can't act on any signal but SIGKILL.
@@ -64,7 +69,7 @@ class Place:
         self.proxy.script(fault)
         plain = {k: v for k, v in environment().items() if not k.startswith("COVERAGE")}
         with subprocess.Popen(
-            [sys.executable, "-m", "replicate", "-c", str(self.project.conf), *arguments],
+            [*program, "-c", str(self.project.conf), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,8 +77,11 @@ class Place:
             text=True,
         ) as process:
             try:
-                deadline = time.monotonic() + 60
-                while not any(exchange.fault for exchange in list(self.proxy.exchanges)):
+                deadline = time.monotonic() + 180
+                # What is still passed on at the signal could arrive after it was taken back.
+                while self.proxy.passing or not any(
+                    exchange.fault for exchange in list(self.proxy.exchanges)
+                ):
                     assert process.poll() is None, process.communicate()
                     assert time.monotonic() < deadline
                     time.sleep(0.02)
@@ -82,10 +90,10 @@ class Place:
                 for worker in workers if stopped else ():
                     worker.suspend()
                 process.send_signal(signal.SIGINT)
-                _, err = process.communicate(timeout=40)  # the request itself would hang for 60
+                _, err = process.communicate(timeout=120)  # the request itself would hang for 600
             finally:
                 process.kill()
-        _, alive = psutil.wait_procs(workers, timeout=20)
+        _, alive = psutil.wait_procs(workers, timeout=60)
         assert alive == []
         assert process.returncode == 130, err
         assert err.splitlines()[-1] == "interrupted"
@@ -106,7 +114,9 @@ def place(tmp_path: Path, moto_server: ObjectServer) -> Iterator[Place]:
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_create_with_an_upload_unanswered(place: Place, jobs: str) -> None:
     err = place.interrupted(
-        *("dump", "create", "--jobs", jobs), fault=hang("PUT", "*/chunks/*", skip=3, times=_ALWAYS)
+        *("dump", "create", "--jobs", jobs),
+        fault=hang("PUT", "*/chunks/*", skip=3, times=_ALWAYS),
+        program=PATIENT_PROGRAM,
     )
     assert "orphans" not in err
     assert place.chunks() == []
@@ -117,6 +127,7 @@ def test_create_with_workers_that_are_stopped(place: Place) -> None:
         *("dump", "create", "--jobs", "2"),
         fault=hang("PUT", "*/chunks/*", skip=3, times=_ALWAYS),
         stopped=True,
+        program=PATIENT_PROGRAM,
     )
     assert place.chunks() == []
 
@@ -132,7 +143,11 @@ def test_create_with_one_copy_that_does_not_answer(place: Place, tmp_path: Path,
     mirror = tmp_path / "mirror"
     mirror.mkdir()
     place.use({"mirrors": [{"local_disk": {"dir": str(mirror)}}, place.slow]})
-    place.interrupted("dump", "create", fault=hang("PUT", "*/chunks/*", skip=skip, times=_ALWAYS))
+    place.interrupted(
+        *("dump", "create"),
+        fault=hang("PUT", "*/chunks/*", skip=skip, times=_ALWAYS),
+        program=PATIENT_PROGRAM,
+    )
     assert place.chunks() == []
     assert [path for path in mirror.rglob("chunks/*/*") if path.is_file()] == []
 
@@ -154,7 +169,11 @@ def test_check(place: Place) -> None:
 
 
 def test_check_cleans_up_where_it_is_answered(place: Place) -> None:
-    place.interrupted("datastore", "check", fault=hang("PUT", "*/check/*", skip=1, times=_ALWAYS))
+    place.interrupted(
+        *("datastore", "check"),
+        fault=hang("PUT", "*/check/*", skip=1, times=_ALWAYS),
+        program=PATIENT_PROGRAM,
+    )
     assert [*place.behind.list("check/")] == []
 
 

@@ -45,7 +45,7 @@ def start_gcs_emulator() -> Iterator[ObjectServer]:
                 json.dumps({"name": bucket}).encode(),
                 {"Content-Type": "application/json"},
             )
-            with urllib.request.urlopen(request, timeout=30):  # noqa: S310  (likewise)
+            with urllib.request.urlopen(request, timeout=60):  # noqa: S310  (likewise)
                 pass
 
         environment = {"STORAGE_EMULATOR_HOST": url}

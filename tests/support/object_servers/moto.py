@@ -1,10 +1,14 @@
-"""moto: a mock of S3, whose conditional writes are atomic. It checks no signature."""
+"""moto: a mock of S3, whose conditional writes `moto_in_turn` makes atomic.
+
+It checks no signature.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from tests.support.object_servers.process import (
     HOST,
@@ -16,6 +20,8 @@ from tests.support.object_servers.process import (
 )
 from tests.support.object_servers.reach import ObjectServer, s3_server
 
+_PROGRAM = str(Path(__file__).with_name("moto_in_turn.py"))
+
 
 @contextmanager
 def start_moto() -> Iterator[ObjectServer]:
@@ -24,7 +30,8 @@ def start_moto() -> Iterator[ObjectServer]:
 
         def start() -> int:
             port = free_port()
-            command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+            # With -P this folder, which has a moto.py itself, isn't searched for modules.
+            command = [sys.executable, "-P", _PROGRAM, "-H", HOST, "-p", str(port)]
             stack.enter_context(running(command, home, listens(port)))
             return port
 

@@ -7,6 +7,7 @@ killed, the guard ends the server and removes the folder.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ from typing import TypeVar
 HOST = "127.0.0.1"
 _PATIENCE = 60.0  # seconds for a server to come up on a machine that is busy
 _ATTEMPTS = 3
+_PORTS = range(10_000, 32_000)
 
 _GUARD = """
 read -r ended && exit 0
@@ -141,11 +143,23 @@ def started(start: Callable[[], StartedT]) -> StartedT:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 for a server that starts later: nobody else comes to listen there.
+
+    It is below those that systems give to whoever asks for any. The port of UDP with its number
+    stays taken while this process lives, which tells other processes of tests to draw another.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind((HOST, port))
+            with socket.socket() as listener:
+                listener.bind((HOST, port))
+        except OSError:
+            claim.close()
+        else:
+            claim.detach()  # open to the end of the process
+            return port
 
 
 def listens(port: int) -> Callable[[], bool]:
