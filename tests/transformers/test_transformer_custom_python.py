@@ -453,12 +453,12 @@ def test_an_installed_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert mask([b"jane roe"], module="string", name="capwords") == [b"Jane Roe"]
     (tmp_path / "own_masks").mkdir()
     (tmp_path / "own_masks" / "deep.py").write_text("def transform(value):\n    return 1 / 0\n")
+    (tmp_path / "own_masks" / "bad.py").write_text("\nraise ValueError('hunter2')\n")
     monkeypatch.syspath_prepend(tmp_path)
     error = fails(Column.of([SECRET]), module="own_masks.deep")
     assert error.message.endswith("transform() in deep.py raised ZeroDivisionError in line 2")
     with pytest.raises(UsageError, match="no_such can't be imported: ModuleNotFoundError"):
         make(module="own_masks.no_such")
-    (tmp_path / "own_masks" / "bad.py").write_text("\nraise ValueError('hunter2')\n")
     with pytest.raises(UsageError, match=r"bad can't be imported: ValueError in line 2 of bad.py$"):
         make(module="own_masks.bad")
 

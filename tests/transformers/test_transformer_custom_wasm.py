@@ -190,12 +190,20 @@ def test_nothing_is_no_answer_to_a_value_of_two_lines(wat: Wat) -> None:
     assert mask(values, path=path, batch="lines") == [None, b""]
 
 
-def test_an_interrupt_ends_a_module_that_runs_on(wat: Wat) -> None:
+def test_an_interrupt_ends_a_module_that_runs_on(wat: Wat, monkeypatch: pytest.MonkeyPatch) -> None:
     path = wat("(loop $again (br $again))")
 
-    ended, late = threading.Event(), []
+    begins, ended, late = threading.Event(), threading.Event(), []
+    plain = Command.run
+
+    def run(self: Command, data: bytes, arguments: tuple[str, ...] = ()) -> bytes:
+        begins.set()
+        return plain(self, data, arguments)
+
+    monkeypatch.setattr(Command, "run", run)
 
     def interrupt() -> None:
+        begins.wait()
         time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
         if not ended.wait(30):
@@ -227,7 +235,7 @@ def test_a_signal_that_raises_nothing_makes_no_difference(wat: Wat) -> None:
     before = signal.signal(signal.SIGALRM, lambda number, _: came.append(number))
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.1)
-        assert mask([b"a"], path=path) == [b"a"]
+        assert mask([b"a"], path=path, timeout=3600) == [b"a"]
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -116,6 +116,8 @@ def test_nothing_passes_through(name: str) -> None:
 def test_keys_and_chance(name: str) -> None:
     sample = SAMPLES.get(name, [b"2020-01-%02d" % (1 + i) for i in range(28)])
     values: list[bytes | None] = [sample[i % 28] for i in range(50)]
+    if find(name).by_block:
+        values = [b"%d" % i for i in range(50)]  # of equal values some would stay in place
     keyed = apply(name, values)
     assert keyed == apply(name, values, draw=keyed_draw(bytes(range(32))))
     differ = [
