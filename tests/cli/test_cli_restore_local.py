@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.cli_process import KEY, PROGRAM, Result, environment, run, wait_for
 from tests.support.docker_stand_in import NOT_PERMITTED, NOT_RUNNING, DockerStandIn
-from tests.support.object_servers.process import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import Server, binaries
 from tests.support.postgres_compare import compare
 

@@ -26,7 +26,7 @@ from typing import Any, Self
 
 from psycopg import sql
 
-from tests.support.object_servers.process import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import Server, _account
 
 VERSION = 16

@@ -25,7 +25,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from tests.support.object_servers.process import free_port
+from tests.support.ports import free_port
 
 USER = "postgres"
 # Every character that a URI, a connection string or a shell could take for its own.

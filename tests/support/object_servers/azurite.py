@@ -15,15 +15,14 @@ from pathlib import Path
 from azure.storage.blob import BlobServiceClient
 
 from tests.support.object_servers.process import (
-    HOST,
     ServerError,
-    free_port,
     listens,
     running,
     server_folder,
     started,
 )
 from tests.support.object_servers.reach import ObjectServer, Section
+from tests.support.ports import HOST, free_port
 
 _FOLDER = Path(__file__).parent / "azurite"
 _MAIN = _FOLDER / "node_modules/azurite/dist/src/blob/main.js"

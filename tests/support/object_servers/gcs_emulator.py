@@ -10,14 +10,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.object_servers.process import (
-    HOST,
-    free_port,
     listens,
     running,
     server_folder,
     started,
 )
 from tests.support.object_servers.reach import ObjectServer, Section
+from tests.support.ports import HOST, free_port
 
 _PROGRAM = str(Path(sys.executable).parent / "gcp-storage-emulator")
 

@@ -11,14 +11,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.object_servers.process import (
-    HOST,
-    free_port,
     listens,
     running,
     server_folder,
     started,
 )
 from tests.support.object_servers.reach import ObjectServer, s3_server
+from tests.support.ports import HOST, free_port
 
 _PROGRAM = str(Path(__file__).with_name("moto_in_turn.py"))
 

@@ -7,7 +7,6 @@ killed, the guard ends the server and removes the folder.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -19,10 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-HOST = "127.0.0.1"
+from tests.support.ports import HOST
+
 _PATIENCE = 60.0  # seconds for a server to come up on a machine that is busy
 _ATTEMPTS = 3
-_PORTS = range(10_000, 32_000)
 
 _GUARD = """
 read -r ended && exit 0
@@ -140,26 +139,6 @@ def started(start: Callable[[], StartedT]) -> StartedT:
         with suppress(ServerError):
             return start()
     return start()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 for a server that starts later: nobody else comes to listen there.
-
-    It is below those that systems give to whoever asks for any. The port of UDP with its number
-    stays taken while this process lives, which tells other processes of tests to draw another.
-    """
-    while True:
-        port = secrets.choice(_PORTS)
-        claim = socket.socket(type=socket.SOCK_DGRAM)
-        try:
-            claim.bind((HOST, port))
-            with socket.socket() as listener:
-                listener.bind((HOST, port))
-        except OSError:
-            claim.close()
-        else:
-            claim.detach()  # open to the end of the process
-            return port
 
 
 def listens(port: int) -> Callable[[], bool]:

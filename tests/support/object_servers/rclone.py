@@ -13,8 +13,6 @@ from pathlib import Path
 
 from tests.support.object_servers.certificates import make_certificates
 from tests.support.object_servers.process import (
-    HOST,
-    free_port,
     listens,
     running,
     server_folder,
@@ -27,6 +25,7 @@ from tests.support.object_servers.reach import (
     S3Keys,
     s3_server,
 )
+from tests.support.ports import HOST, free_port
 
 _PROGRAM = str(Path(sys.executable).parent / "rclone")
 

@@ -15,15 +15,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.object_servers.process import (
-    HOST,
     ServerError,
-    free_port,
     listens,
     running,
     server_folder,
     started,
 )
 from tests.support.object_servers.reach import ObjectServer, S3Keys, s3_server
+from tests.support.ports import HOST, free_port
 
 _PROGRAMS = Path(sys.executable).parent
 _KEYS = S3Keys("test:tester", "testing")
