@@ -38,7 +38,8 @@ class Target:
     """The column that replacements have to fit: what a transformer is made for.
 
     `kind` is the column's; of an array's elements it is theirs, and so are the `limits`. Columns
-    that share replacements have the narrowest of their limits, so that these fit all of them.
+    that a foreign key or a link binds share the narrowest length and size among them, so that the
+    same replacement fits all.
 
     `unique` asks for distinct values to stay distinct: a transformer that can do so by a
     permutation then uses it. It is set for all columns that share replacements where one of them

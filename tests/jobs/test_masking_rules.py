@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from replicate.databases.base import ColumnInfo, ForeignKey, Schema, Table, Uniq
 from replicate.errors import ConfigError
 from replicate.jobs.masking import MaskingPlan, plan_masking
 from replicate.jobs.masking.drift import lockable_columns
-from replicate.rows.column import Column, Kind, Limits
+from replicate.rows.column import Kind, Limits
 
 TEXT = ("id", "email", "work_email", "name", "note", "odd*name", "a.b")
 
@@ -282,19 +281,23 @@ def test_ends_of_different_sizes_take_what_fits_both(tmp_path: Path) -> None:
         plan_of(tmp_path, "app.users>email>email", orders, USERS)
 
 
-def test_columns_of_a_link_choose_from_the_labels_that_all_have(tmp_path: Path) -> None:
-    ticket = ColumnInfo("state", "text", Kind.TEXT, limits=Limits(labels=("new", "open", "shut")))
-    task = ColumnInfo("state", "state", Kind.ENUM, limits=Limits(labels=("shut", "held", "new")))
-    tables = table("tickets", ticket), table("tasks", task)
-    plan = plan_of(tmp_path, "app.*>state>choice>link: state", *tables)
-    column = Column.of([b"new", b"shut", b"open", b"held", b"new"])
-    chosen = []
-    for each in tables:
-        with closing(plan.of(each).columns[0].build(bytes(32))) as transformer:
-            made = transformer.transform(column)
-        chosen.append([made.pool[i].as_py() for i in made.index.tolist()])
-    assert chosen[0] == chosen[1]
-    assert {*chosen[0]} == {b"new", b"shut"}
+def test_columns_of_a_link_keep_their_own_labels(tmp_path: Path) -> None:
+    """Those of another column may be none that it takes."""
+    labels = ("new", "open"), ("Open", "New")
+    one, two = (
+        table(f"t{i}", ColumnInfo("state", "text", Kind.TEXT, limits=Limits(labels=each)))
+        for i, each in enumerate(labels)
+    )
+    plan = plan_of(tmp_path, "app.*>state>choice>link: state", one, two)
+    assert tuple(plan.of(each).columns[0].target.limits.labels for each in (one, two)) == labels
+
+
+def test_an_untouched_column_of_a_link_binds_nothing(tmp_path: Path) -> None:
+    notes = table("notes", "s", ColumnInfo("doc", "jsonb", Kind.JSON))
+    rules = "app.notes>s>transient>link: a\napp.notes>doc.a>transient>link: a"
+    plan = plan_of(tmp_path, f"{rules}\napp.notes>doc.b>email", notes)
+    [doc] = [mask for mask in plan.of(notes).columns if mask.column == "doc"]
+    assert [each.max_chars for each in doc.paths] == [None, None]
 
 
 def test_a_link_binds_columns_of_one_transformer(tmp_path: Path) -> None:
@@ -315,7 +318,7 @@ def test_a_path_agrees_with_the_columns_that_share_its_replacements(tmp_path: Pa
     rules = "app.people>mail>email>link: a\napp.people>doc.x[*].mail>email>link: a"
     whole, inside = plan_of(tmp_path, rules, people).tables["app", "people"].columns
     assert (whole.target.unique, whole.target.limits.max_chars) == (True, 30)
-    assert (inside.paths[0].unique, inside.paths[0].limits.max_chars) == (True, 30)
+    assert (inside.paths[0].unique, inside.paths[0].max_chars) == (True, 30)
 
 
 DOC = ColumnInfo("doc", "jsonb", Kind.JSON)

@@ -18,7 +18,7 @@ from replicate.jobs.masking.making import make_mask
 from replicate.jobs.masking.plan import Masks, PathMask, Reason, find, named
 from replicate.jobs.masking.references import Reference
 from replicate.jobs.selection import ColumnKey, TableKey
-from replicate.rows.column import NO_LIMITS, Limits, in_both
+from replicate.rows.column import Limits
 from replicate.rows.comparing import Equality
 
 _MOST_ROUNDS = 100  # of keys that refer to keys
@@ -98,7 +98,8 @@ def agree(masks: Masks, tables: Mapping[TableKey, Table], found: Sequence[Refere
                 )
                 continue
             unique = _is_unique(tables[key], name) or mask.recipe.sharing in distinct
-            limits = bound.limits((*key, name), mask.target.limits)
+            shared = bound.limits((*key, name)) or mask.target.limits
+            limits = replace(mask.target.limits, max_chars=shared.max_chars, bits=shared.bits)
             target = replace(mask.target, unique=unique, limits=limits)
             columns[name] = replace(mask, target=target)
 
@@ -130,16 +131,17 @@ class _Bound:
                 top, limits = self._top(end), mask_of_end.target.limits
                 self._limits[top] = _narrower(limits, self._limits.get(top, limits))
 
-    def limits(self, key: ColumnKey, own: Limits) -> Limits:
-        """Those of a column, narrowed to what all that are bound to it can take."""
-        return _narrower(own, self._limits[self._top(key)]) if key in self._above else own
+    def limits(self, key: ColumnKey) -> Limits | None:
+        """What all columns that are bound to this one can take; None if it is bound to none."""
+        return self._limits.get(self._top(key)) if key in self._above else None
 
     def path(self, mask: PathMask, distinct: Collection[object]) -> PathMask:
         """The mask of a path, agreeing with the columns that it shares replacements with."""
         sharing = mask.recipe.sharing
         linked = self._by_link.get(sharing)
-        limits = NO_LIMITS if linked is None else self.limits(linked, NO_LIMITS)
-        return replace(mask, unique=sharing in distinct, limits=limits)
+        limits = None if linked is None else self.limits(linked)
+        most = None if limits is None else limits.max_chars
+        return replace(mask, unique=sharing in distinct, max_chars=most)
 
     def _top(self, key: ColumnKey) -> ColumnKey:
         while self._above.setdefault(key, key) != key:
@@ -147,17 +149,15 @@ class _Bound:
         return key
 
 
-def _narrower(own: Limits, shared: Limits) -> Limits:
-    """A column's `own` limits, narrowed by those that it shares, where they decide on replacements.
+def _narrower(one: Limits, other: Limits) -> Limits:
+    """The limits of both together, as far as values of any column can keep to them.
 
-    Precision and scale don't: a number keeps its own, unless it comes near the edge of its column.
+    Labels and digits are each column's own: what fits one alone may have no place in the other.
     """
     return replace(
-        own,
-        max_chars=_least(own.max_chars, shared.max_chars),
-        bits=_least(own.bits, shared.bits),
-        # In one order for all of them, since it is places that are drawn.
-        labels=in_both(shared.labels, own.labels),
+        one,
+        max_chars=_least(one.max_chars, other.max_chars),
+        bits=_least(one.bits, other.bits),
     )
 
 

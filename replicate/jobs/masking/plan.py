@@ -12,7 +12,7 @@ from replicate.crypto import keys
 from replicate.databases.base import Table
 from replicate.errors import TransformError
 from replicate.jobs.selection import ColumnKey, TableKey
-from replicate.rows.column import NO_LIMITS, Column, Kind, Limits
+from replicate.rows.column import Column, Kind, Limits
 from replicate.rows.comparing import Equality, Reading
 from replicate.rows.engine import Mask, Masker
 from replicate.rows.json_paths import parse_path
@@ -86,14 +86,14 @@ class Reason:
 class PathMask:
     """What becomes of the values at one path of a column's JSON documents.
 
-    `unique` and `limits` are those of the columns that share its replacements.
+    `unique` and `max_chars` are those of the columns that share its replacements.
     """
 
     path: str
     recipe: Recipe
     reason: Reason
     unique: bool = False
-    limits: Limits = NO_LIMITS
+    max_chars: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,8 @@ class ColumnMask:
         return contextlib.closing(self.build(TRIAL_KEY))
 
     def _leaf(self, mask: PathMask, masking_key: bytes, see: See | None, kind: Kind) -> Transformer:
-        target = Target(kind, mask.limits, unique=mask.unique, columns=self.target.columns)
+        limits = Limits(max_chars=mask.max_chars)
+        target = Target(kind, limits, unique=mask.unique, columns=self.target.columns)
         return self._conditional(mask.recipe, target, masking_key, see)
 
     def _conditional(
