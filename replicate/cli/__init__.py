@@ -24,4 +24,4 @@ def main() -> NoReturn:
         if code is None:
             sys.stderr.write("interrupted\n")
             code = 130
-    interrupts.end(code)
+        interrupts.end(code)

@@ -7,7 +7,7 @@ so itself. A `Column` is a set of views into one buffer; nothing is copied to ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,10 @@ class Limits:
     precision: int | None = None
     scale: int | None = None
     labels: tuple[str, ...] = ()
+
+    def listing(self, labels: tuple[str, ...]) -> Limits:
+        """The same, for a column that a list of `labels` narrows further. Empty, it is no list."""
+        return replace(self, labels=in_both(labels, self.labels))
 
 
 NO_LIMITS = Limits()

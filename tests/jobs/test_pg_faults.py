@@ -127,7 +127,10 @@ def test_only_the_leader_s_connection_is_cut(wide_pair: Pair) -> None:
     """The workers can read on, and it must not pass for a dump all the same."""
     with dumping(wide_pair) as running:
         # A worker that has sent no COPY yet would be taken for the leader.
-        until(lambda: sum("COPY" in str(query) for *_, query in wide_pair.sessions()) == 2, running)
+        until(
+            lambda: sum("COPY" in str(query) for *_, query in wide_pair.sessions()) == 2,
+            running.process,
+        )
         with running.frozen():
             [(cut,)] = wide_pair.query(
                 "postgres",

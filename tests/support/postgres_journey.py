@@ -156,7 +156,7 @@ class Pair:
                 state == "active" and str(query).lstrip().startswith(start)
                 for _, state, _, query in self.sessions()
             ),
-            running,
+            running.process,
         )
 
     @contextmanager
@@ -177,7 +177,7 @@ class Pair:
                 name == "pg_dump" and "pg_init_privs" in str(query)
                 for name, _, _, query in self.sessions()
             ),
-            running,
+            running.process,
         )
 
 

@@ -56,7 +56,7 @@ def dumping(pair: Pair, *arguments: str) -> Iterator[Running]:
     pair.configure(source=SMALL)
     before = len(pair.stored())
     with pair.started("dump", "create", *arguments) as running:
-        until(lambda: len(pair.stored()) > before + 2, running)
+        until(lambda: len(pair.stored()) > before + 2, running.process)
         yield running
 
 
@@ -70,7 +70,9 @@ def restoring(pair: Pair, phase: str, *arguments: str) -> Iterator[Running]:
     restore = ("dump", "restore", "remote", "-v", "latest", "--jobs", "2", *arguments)
     with pair.started(*restore) as running:
         pair.wait_for_query(query, running)
-        until(lambda: any(event == "PgSleep" for _, _, event, _ in pair.sessions()), running)
+        until(
+            lambda: any(event == "PgSleep" for _, _, event, _ in pair.sessions()), running.process
+        )
         yield running
 
 

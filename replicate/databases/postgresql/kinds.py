@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from replicate.rows.column import NO_LIMITS, Kind, Limits, in_both
+from replicate.rows.column import NO_LIMITS, Kind, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Types:
         traits = self._base_traits(chain[-1], modifier)
         if traits.kind is not Kind.ARRAY:  # or the lists would be of whole arrays
             for each in chain[:-1]:
-                labels = in_both(self.domains[each].labels, traits.limits.labels)
-                traits = replace(traits, limits=replace(traits.limits, labels=labels))
+                limits = traits.limits.listing(self.domains[each].labels)
+                traits = replace(traits, limits=limits)
         return traits
 
     def _base_traits(self, base: int, modifier: int) -> Traits:

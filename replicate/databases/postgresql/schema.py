@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -296,7 +296,6 @@ class _Reader:
             traits = self._types.traits(type_oid, modifier)
             # A list of whole arrays says nothing of their elements.
             listed_here = () if traits.element else self._lists.get((oid, number), ())
-            labels = in_both(listed_here, traits.limits.labels)
             infos.append(
                 ColumnInfo(
                     name,
@@ -305,7 +304,7 @@ class _Reader:
                     nullable=not not_null and not self._types.refuses_null(type_oid),
                     generated=generated,
                     fixed=_PARTITION_KEY if name in deciding else "",
-                    limits=replace(traits.limits, labels=labels),
+                    limits=traits.limits.listing(listed_here),
                     element=traits.element,
                     comment=comment,
                     equality=self._equalities.of(type_oid, collation),

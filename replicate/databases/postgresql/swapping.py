@@ -96,8 +96,7 @@ class Swap:
             self._original = original = _look_at(target)
             _refuse_uses(target, original.name)
         with self._maintenance(original) as connection:
-            _wait_for_sessions(connection, original)
-            _refuse_sessions(connection, original)
+            _refuse_sessions(connection, original, patience=_ENDING_SECONDS)
             name = _beside(original.name, f"_replicate_{self._token}")
             with errors_of(f"a new database beside {original.name} can't be made"):
                 _run(connection, sql.SQL("CREATE DATABASE {} TEMPLATE template0 {}").format(
@@ -303,15 +302,11 @@ def _others(connection: Connection, original: _Original) -> int:
     return int(count)
 
 
-def _wait_for_sessions(connection: Connection, original: _Original) -> None:
-    """Let those end that are about to."""
-    deadline = time.monotonic() + _ENDING_SECONDS
-    while _others(connection, original) and time.monotonic() < deadline:
+def _refuse_sessions(connection: Connection, original: _Original, *, patience: float = 0.0) -> None:
+    """Raises `GuardError` where the target has sessions that don't end in `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while (count := _others(connection, original)) and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _refuse_sessions(connection: Connection, original: _Original) -> None:
-    count = _others(connection, original)
     if count:
         sessions = "another session is" if count == 1 else f"{count:,} other sessions are"
         raise GuardError(

@@ -66,8 +66,4 @@ def _target(table: Table, info: ColumnInfo, *, in_array: bool) -> Target:
     columns = {column.name: column.kind for column in table.stored_columns if not column.hidden}
     if info.element is not None and not in_array:
         return Target(info.kind, columns=columns)
-    return Target(
-        info.element or info.kind,
-        info.limits,
-        columns=columns,
-    )
+    return Target(info.element or info.kind, info.limits, columns=columns)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import socket
-import time
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from tests.support.fault_proxy import (
     wrong_bytes,
 )
 from tests.support.object_servers.reach import ObjectServer
+from tests.support.waiting import until
 
 _DATA = bytes(range(256)) * 40
 _SIGNED = {
@@ -112,8 +112,7 @@ def test_no_answer_to_a_put(
     proxy.script(fault("PUT", key))
     with pytest.raises((OSError, http.client.HTTPException)):
         _ask(proxy.url, "PUT", key, _DATA, timeout=30 if stored else 0.5)
-    while not proxy.exchanges:  # who gives up may be faster than the proxy
-        time.sleep(0.01)
+    until(lambda: proxy.exchanges != [])  # who gives up may be faster than the proxy
     assert _ask(moto_server.url, "GET", key)[0] == (200 if stored else 404)
     proxy.assert_all_used()
 
@@ -154,8 +153,7 @@ def test_closing_ends_who_hangs(moto_server: ObjectServer) -> None:
         proxy.script(hang())
         connection = http.client.HTTPConnection(urlsplit(proxy.url).netloc, timeout=30)
         connection.request("GET", "/")
-        while not proxy.exchanges:
-            time.sleep(0.01)
+        until(lambda: proxy.exchanges != [])
     with pytest.raises((OSError, http.client.HTTPException)):
         connection.getresponse()
     connection.close()

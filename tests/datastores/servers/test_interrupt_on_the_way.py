@@ -23,6 +23,7 @@ from tests.support.fault_proxy import FaultProxy, WireFault, hang
 from tests.support.journey import Project
 from tests.support.object_servers.project import project_on
 from tests.support.object_servers.reach import ObjectServer, Section, changed
+from tests.support.waiting import until
 
 _NUMBERS = itertools.count()
 _ALWAYS = 10_000
@@ -77,14 +78,15 @@ class Place:
             text=True,
         ) as process:
             try:
-                deadline = time.monotonic() + 180
                 # What is still passed on at the signal could arrive after it was taken back.
-                while self.proxy.passing or not any(
-                    exchange.fault for exchange in list(self.proxy.exchanges)
-                ):
-                    assert process.poll() is None, process.communicate()
-                    assert time.monotonic() < deadline
-                    time.sleep(0.02)
+                until(
+                    lambda: (
+                        not self.proxy.passing
+                        and any(exchange.fault for exchange in list(self.proxy.exchanges))
+                    ),
+                    process,
+                    seconds=180,
+                )
                 time.sleep(0.2)  # until others of its threads wait as well
                 workers = psutil.Process(process.pid).children(recursive=True)
                 for worker in workers if stopped else ():
