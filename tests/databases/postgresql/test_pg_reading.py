@@ -250,9 +250,12 @@ def test_a_server_that_dies(any_server: Server) -> None:
 
 WAITING = """
 import sys
+from replicate.databases.postgresql import receiving
 from replicate.databases.postgresql.connection import Address
 from replicate.databases.postgresql.source import PostgreSQLSource
 from replicate.databases.base import Slice
+if sys.argv[2] == "encrypted":
+    receiving._is_plain = lambda _: False
 snapshot = PostgreSQLSource(Address(sys.argv[1]), None).open()
 snapshot._script = lambda piece: b"COPY (SELECT pg_sleep(60)) TO STDOUT"
 [table] = snapshot.schema().tables
@@ -264,14 +267,17 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupt_is_heard_while_waiting(any_server: Server, any_database: str) -> None:
+@pytest.mark.parametrize("way", ["plain", "encrypted"])
+def test_an_interrupt_is_heard_while_waiting(
+    any_server: Server, any_database: str, way: str
+) -> None:
     any_server.run(any_database, "CREATE TABLE t (a int)")
     running = (
         "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
         f"AND datname = '{any_database}' AND query LIKE '%pg_sleep(60)%'"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", WAITING, any_server.uri(any_database)], stdout=subprocess.PIPE
+        [sys.executable, "-c", WAITING, any_server.uri(any_database), way], stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"reading\n"
