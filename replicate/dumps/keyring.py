@@ -6,7 +6,9 @@ passphrase ── keys/<key id>.json ── repository key ── header.encrypt
 from __future__ import annotations
 
 import base64
+import contextlib
 import threading
+from collections.abc import Callable
 
 from replicate.crypto import keys
 from replicate.datastores.base import Datastore
@@ -40,6 +42,7 @@ class KeyRing:
         self._store = store
         self._passphrase = passphrase
         self._unlocked: dict[str, bytes] = {}
+        self._spare: tuple[keys.PassphraseSlot, bytes] | None = None
         self._lock = threading.RLock()
 
     def new_data_key(self, run_id: str, *, new_key: bool = False) -> tuple[Encryption, bytes]:
@@ -86,11 +89,7 @@ class KeyRing:
             "a dump can't be encrypted without a passphrase: no encryption_key is configured"
         )
         with self._lock:
-            slots = [
-                key_id
-                for info in sorted(self._store.list(SLOTS), key=lambda i: i.modified, reverse=True)
-                if (key_id := slot_of(info.key)) is not None
-            ]
+            slots = self._slots()
             damage: CorruptError | None = None
             for key_id in slots:
                 try:
@@ -111,6 +110,31 @@ class KeyRing:
                     hint="check encryption_key; `dump create --new-key` starts a new key",
                 )
             return self._create(passphrase)
+
+    def stretching(self) -> Callable[[], None]:
+        """What takes the time of `for_create`, to be done by another thread before that is called.
+
+        The newest slot is read now, and is opened by the work; where there is none, one is made
+        ready. Nothing is stored, and no error raised: `for_create` meets with it again.
+        """
+        passphrase = self._passphrase
+        if passphrase is None:
+            return lambda: None
+        try:
+            key_id = next(iter(self._slots()), None)
+            slot = None if key_id is None else self._read(key_id)
+        except ReplicateError:
+            return lambda: None
+
+        def stretch() -> None:
+            with contextlib.suppress(ReplicateError):
+                if slot is not None:
+                    self._unlocked[slot.key_id] = slot.unlock(passphrase)
+                else:
+                    key = keys.random_key()
+                    self._spare = keys.PassphraseSlot.create(passphrase, key), key
+
+        return stretch
 
     def unlock(self, key_id: str, *, dump: str) -> bytes:
         """The repository key of a slot; `dump` is what it is needed for, in errors.
@@ -143,7 +167,7 @@ class KeyRing:
 
     def _unlock(self, key_id: str, passphrase: str) -> bytes:
         if key_id not in self._unlocked:
-            slot = keys.PassphraseSlot.from_json(read_slot(self._store, key_id), key_id)
+            slot = self._read(key_id)
             try:
                 self._unlocked[key_id] = slot.unlock(passphrase)
             except CorruptError as error:
@@ -152,9 +176,20 @@ class KeyRing:
                 ) from error
         return self._unlocked[key_id]
 
+    def _slots(self) -> list[str]:
+        """The ids of all slots, the newest first."""
+        found = sorted(self._store.list(SLOTS), key=lambda info: info.modified, reverse=True)
+        return [key_id for info in found if (key_id := slot_of(info.key)) is not None]
+
+    def _read(self, key_id: str) -> keys.PassphraseSlot:
+        return keys.PassphraseSlot.from_json(read_slot(self._store, key_id), key_id)
+
     def _create(self, passphrase: str) -> tuple[str, bytes]:
-        repository_key = keys.random_key()
-        slot = keys.PassphraseSlot.create(passphrase, repository_key)
+        if self._spare is not None:
+            (slot, repository_key), self._spare = self._spare, None
+        else:
+            repository_key = keys.random_key()
+            slot = keys.PassphraseSlot.create(passphrase, repository_key)
         put_once(self._store, slot_key(slot.key_id), slot.to_json())
         self._unlocked[slot.key_id] = repository_key
         return slot.key_id, repository_key

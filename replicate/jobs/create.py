@@ -152,8 +152,10 @@ def create_dump(
         most = jobs or settings.jobs or cores()
         processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
         # To stretch a key takes long, and is done while the server is asked.
-        stretching = stack.enter_context(Threads(max_workers=1)).submit(masking_root, config)
+        threads = stack.enter_context(Threads(max_workers=2))
+        masking = threads.submit(masking_root, config)
         _refuse_taken_name(library, name)
+        stretching = threads.submit(library.keyring.stretching())
         # Asked now: at the end of a long dump the server may be gone, and the rows are all here.
         origin = SourceInfo(source.engine, source.server_version(), sorted(source.fingerprint()))
         snapshot = stack.enter_context(closing(source.open()))
@@ -172,10 +174,11 @@ def create_dump(
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
+        stretching.result()
         # Stores a slot where there is none yet: not before all that may refuse the dump.
         sealing = _sealing(config, library.keyring, new_key=new_key)
         run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
-        masking_key = stretching.result()
+        masking_key = masking.result()
         watch = stack.enter_context(
             watching(config, sealing.format.run_id, tables, plan, masking_key)
         )

@@ -9,11 +9,18 @@ from datetime import UTC, datetime
 
 import pytest
 
+from replicate.crypto import keys
 from replicate.crypto.keys import Argon2Cost, PassphraseSlot, random_key
 from replicate.datastores.base import Data, ObjectInfo, PutMode
 from replicate.dumps.keyring import KeyRing
 from replicate.dumps.manifest import Encryption, Header
-from replicate.errors import CorruptError, DatastoreError, ReplicateError, WrongKeyError
+from replicate.errors import (
+    CorruptError,
+    DatastoreError,
+    ReplicateError,
+    UsageError,
+    WrongKeyError,
+)
 from tests.support.faulty_store import FaultyStore, Operation, after, before
 from tests.support.memory_store import MemoryStore
 from tests.support.small_dump import small_manifest
@@ -84,6 +91,56 @@ def test_a_new_key_is_started_only_where_none_fits() -> None:
     assert len(store.objects) == 2
     assert KeyRing(store, "other").for_create() == (key_id, repository_key)
     assert KeyRing(store, "one").for_create() == (first, key)
+
+
+def test_stretching_ahead_stores_nothing() -> None:
+    store = MemoryStore()
+    ring = KeyRing(store, "secret")
+    ring.stretching()()
+    assert not store.objects
+    key_id, repository_key = ring.for_create()
+    assert KeyRing(store, "secret").for_create() == (key_id, repository_key)
+    assert len(store.objects) == 1
+
+
+def test_stretching_ahead_is_all_the_stretching(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    added = add_slot(store, "secret")
+    rings = [KeyRing(store, "secret"), KeyRing(MemoryStore(), "secret")]
+    for ring in rings:
+        ring.stretching()()
+    monkeypatch.setattr(keys, "_stretch", lambda *_: pytest.fail("stretched again"))
+    assert rings[0].for_create() == added
+    rings[1].for_create()
+
+
+def test_a_slot_that_comes_meanwhile_is_taken() -> None:
+    store = MemoryStore()
+    ring = KeyRing(store, "secret")
+    stretch = ring.stretching()
+    added = add_slot(store, "secret")
+    stretch()
+    assert ring.for_create() == added
+    assert len(store.objects) == 1
+
+
+def test_stretching_ahead_leaves_errors_to_the_real_work() -> None:
+    store = MemoryStore()
+    key_id, _ = add_slot(store, "secret")
+    wrong = KeyRing(store, "wrong")
+    wrong.stretching()()
+    with pytest.raises(WrongKeyError, match="does not fit the key slot"):
+        wrong.for_create()
+    KeyRing(store, None).stretching()()
+    store.put(f"keys/{key_id}.json", b"damaged")
+    damaged = KeyRing(store, "secret")
+    damaged.stretching()()
+    with pytest.raises(CorruptError):
+        damaged.for_create()
+    empty = KeyRing(MemoryStore(), "")
+    empty.stretching()()
+    with pytest.raises(UsageError):
+        empty.for_create()
 
 
 def test_what_is_no_slot_is_passed_over() -> None:
