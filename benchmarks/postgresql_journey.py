@@ -94,6 +94,7 @@ class _Journey:
         # Reads all of it, too: the first to be measured shall not be the one that finds it on disk.
         self.gigabytes = sum(self._size(table.name) for table in TABLES) / 1e9
         self.shape = self._shape(self.database)
+        self.outputs: set[Path] = set()
 
     def create(self, *, pipeline: bool, pg_dump: bool) -> None:
         """Dumps: with four and six masked columns, the shell's pipeline, pg_dump."""
@@ -161,7 +162,7 @@ class _Journey:
             [sys.executable, "-m", "replicate", "dump", "create"],
             folder,
             self._secrets(),
-            prepare=self._settled(lambda: _emptied(folder / "store")),
+            prepare=self._settled(self._empty(folder / "store")),
         )
 
     def _pipeline(self) -> Side:
@@ -174,7 +175,7 @@ class _Journey:
             " && ".join(commands),
             folder,
             self._clients(self.database),
-            prepare=self._settled(lambda: _emptied(folder)),
+            prepare=self._settled(self._empty(folder)),
         )
 
     def _pg_dump(self, name: str, *flags: str) -> Side:
@@ -186,7 +187,7 @@ class _Journey:
             [self._program("pg_dump"), *flags, "-f", "dump"],
             folder,
             self._clients(self.database),
-            prepare=self._settled(lambda: _emptied(folder)),
+            prepare=self._settled(self._empty(folder)),
         )
 
     def _restore(self, name: str, jobs: int) -> Side:
@@ -233,6 +234,21 @@ class _Journey:
             self.server.run("postgres", "CHECKPOINT")
 
         return both
+
+    def _empty(self, output: Path) -> Callable[[], None]:
+        """Make an empty folder of `output`, and remove what the other sides wrote.
+
+        Otherwise one side writes to memory that was in use a moment ago and the next one to memory
+        that was not, which on a virtual machine takes several times as long.
+        """
+        self.outputs.add(output)
+
+        def empty() -> None:
+            for each in self.outputs:
+                shutil.rmtree(each, ignore_errors=True)
+            output.mkdir()
+
+        return empty
 
     def _empty_target(self) -> None:
         postgresql_server.empty_target(self.server)
@@ -296,8 +312,3 @@ class _Journey:
 def _copy(psql: str, table: str) -> str:
     """A command line that writes a table's rows as COPY text."""
     return f"{shlex.quote(psql)} -X -q -c 'COPY public.{table} TO STDOUT'"
-
-
-def _emptied(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
