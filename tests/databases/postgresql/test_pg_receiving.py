@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -199,6 +200,14 @@ def test_a_row_that_is_not_a_line(server: Server) -> None:
 def test_what_is_not_the_protocol(server: Server) -> None:
     said = outcome(server, [BEGIN + b"HTTP/1.1 400 Bad Request\r\n\r\n"], PastLibpq)
     assert said == "it can't be read: what came from the server is not PostgreSQL's protocol"
+
+
+def test_too_many_open_files(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> int:
+        raise OSError(errno.EMFILE, "any words")
+
+    monkeypatch.setattr(receiving.os, "dup", full)  # type: ignore[attr-defined]
+    assert outcome(server, [BEGIN + end(0)]) == "it can't be read: Too many open files"
 
 
 def test_encrypted_answers_are_left_to_libpq(server: Server) -> None:
