@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -246,6 +247,17 @@ def test_a_server_that_dies(any_server: Server) -> None:
         snapshot.close()
     finally:
         server.close()
+
+
+def test_over_a_unix_socket(server: Server, database: str) -> None:
+    """Which hands out what is there, however large a heap it is asked to wait for."""
+    rows = "SELECT g, repeat('x', 99) FROM generate_series(1, 99999) g"
+    server.run(database, f"CREATE TABLE t AS {rows}")
+    folder = quote(str(server.home), safe="")
+    uri = server.uri(database).replace("@127.0.0.1:", "@:") + f"?host={folder}"
+    with closing(PostgreSQLSource(Address(uri), str(server.bin)).open()) as snapshot:
+        assert snapshot._connection.pgconn.host == os.fsencode(server.home)
+        assert whole(snapshot, "t") == copied(server, database, "public.t")
 
 
 WAITING = """
