@@ -199,15 +199,18 @@ class PastLibpq:
         self._held = 0
         self._wanted = HEADER
         self._texts: deque[tuple[bytes, int]] = deque()
-        self._lost = self._over = False
+        self._over = False
 
     def receive(self) -> None:
-        """Take until the buffer is full, the answer is over, or nothing more comes."""
+        """Take until the buffer is full, the answer is over, or nothing more comes.
+
+        Behind the last message libpq finds an end, lest one that it did not understand makes it
+        ask for more for ever.
+        """
         if not self._over:
-            self._fill()
+            self._over = self._fill()
             self._hand_out()
-            if self._lost:
-                self._over = True
+            if self._over:
                 with contextlib.suppress(OSError):  # libpq may have hung up before
                     self._libpq.shutdown(socket.SHUT_WR)
         self._pgconn.consume_input()
@@ -234,7 +237,8 @@ class PastLibpq:
             with contextlib.suppress(psycopg.OperationalError):
                 os.dup2(self._server.fileno(), self._pgconn.socket, inheritable=False)
 
-    def _fill(self) -> None:
+    def _fill(self) -> bool:
+        """Whether the connection has come to its end."""
         view = self._buffer.data
         while self._held < len(view):
             try:
@@ -242,17 +246,17 @@ class PastLibpq:
             except BlockingIOError:
                 if self._arrivals.wait() or self._held < self._wanted:
                     continue
-                return
+                return False
             except OSError:
                 count = 0  # libpq's words for an end are those for a loss
             if not count:
-                self._lost = True
-                return
+                return True
             self._held += count
             # No row holds a zero byte, so that this is the end; what else may follow it is found
             # when nothing more comes for a moment.
             if view[: self._held][-len(READY) - 1 : -1] == READY:
-                return
+                break
+        return False
 
     def _hand_out(self) -> None:
         """Take apart what is held: rows to be asked for, all else to libpq."""
