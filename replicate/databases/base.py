@@ -9,7 +9,7 @@ between fields, backslash escapes, ``\\N`` for NULL. Schema travels as SQL scrip
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -226,8 +226,11 @@ class Snapshot(Protocol):
         """The table cut into pieces of about `target_bytes` of text, together all of its rows."""
         ...
 
-    def read(self, piece: Slice) -> Iterator[RowBlock]:
-        """The rows of the slice. Ends only when all were read; anything else is an exception."""
+    def read(self, piece: Slice) -> Generator[RowBlock, None, None]:
+        """The rows of the slice. Ends only when all were read; anything else is an exception.
+
+        Who stops before closes it: it may hold what `close` can't end under it.
+        """
         ...
 
     def share(self) -> object | None:

@@ -127,7 +127,7 @@ class KeyRing:
             return lambda: None
 
         def stretch() -> None:
-            with contextlib.suppress(ReplicateError):
+            with self._lock, contextlib.suppress(ReplicateError):
                 if slot is not None:
                     self._unlocked[slot.key_id] = slot.unlock(passphrase)
                 else:

@@ -152,7 +152,7 @@ def create_dump(
         most = jobs or settings.jobs or cores()
         processes = stack.enter_context(closing(Processes.forked(most if most > 1 else 0)))
         # To stretch a key takes long, and is done while the server is asked.
-        threads = stack.enter_context(Threads(max_workers=2))
+        threads = stack.enter_context(Threads(max_workers=1))
         masking = threads.submit(masking_root, config)
         _refuse_taken_name(library, name)
         stretching = threads.submit(library.keyring.stretching())
@@ -174,11 +174,11 @@ def create_dump(
         tables = snapshot.dumped_tables(selection)
         for remark in snapshot.remarks(selection):
             progress.note(remark)
+        masking_key = masking.result()
         stretching.result()
         # Stores a slot where there is none yet: not before all that may refuse the dump.
         sealing = _sealing(config, library.keyring, new_key=new_key)
         run = _Run(config, name, created_at, source, origin, tables, plan, sealing)
-        masking_key = masking.result()
         watch = stack.enter_context(
             watching(config, sealing.format.run_id, tables, plan, masking_key)
         )

@@ -75,7 +75,7 @@ class Places:
                 raise
         finally:
             if not whole:
-                _close(blocks)
+                blocks.close()
                 self.close()
 
     def _begin(self) -> Snapshot:
@@ -150,12 +150,6 @@ class Sampler:
                 _take(table, block, sample, rows, limit)
                 if sample.rows >= rows or sample.bytes >= limit:
                     break
-
-
-def _close(blocks: Iterator[RowBlock]) -> None:
-    close = getattr(blocks, "close", None)
-    if close is not None:
-        close()
 
 
 def _take(table: Table, block: RowBlock, sample: Sample, rows: int, limit: int) -> None:

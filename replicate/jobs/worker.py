@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -109,11 +110,13 @@ class Worker:
     def _run(self, task: Task) -> list[ChunkRecord]:
         pending: deque[tuple[ChunkRecord, Future[object]]] = deque()
         records: list[ChunkRecord] = []
-        for record, stored in self._chunks(self._blocks(task)):
-            if len(pending) >= UPLOADS_IN_FLIGHT:
-                records.append(_stored(*pending.popleft()))
-            key = chunk_key(self._setup.format, record.number)
-            pending.append((record, self._uploads.submit(self._store.put, key, stored)))
+        # After an error the traceback holds on to what is read from, unless that is closed.
+        with closing(self._blocks(task)) as blocks:
+            for record, stored in self._chunks(blocks):
+                if len(pending) >= UPLOADS_IN_FLIGHT:
+                    records.append(_stored(*pending.popleft()))
+                key = chunk_key(self._setup.format, record.number)
+                pending.append((record, self._uploads.submit(self._store.put, key, stored)))
         records.extend(itertools.starmap(_stored, pending))
         return records
 
@@ -134,15 +137,16 @@ class Worker:
         for masker in self._maskers.values():
             masker.close()
 
-    def _blocks(self, task: Task) -> Iterator[tuple[int, RowBlock]]:
+    def _blocks(self, task: Task) -> Generator[tuple[int, RowBlock], None, None]:
         if isinstance(task, BlockTask):
             yield from task.blocks
             return
         if self._snapshot is None:
             raise ValueError("a worker without a snapshot can't read slices")
         for table, piece in task.slices:
-            for block in self._snapshot.read(piece):
-                yield table, block
+            with closing(self._snapshot.read(piece)) as blocks:
+                for block in blocks:
+                    yield table, block
 
     def _chunks(
         self, blocks: Iterable[tuple[int, RowBlock]]

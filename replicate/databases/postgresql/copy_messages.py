@@ -25,7 +25,7 @@ READY = b"Z\0\0\0\5"
 """The header of the message that ends the answer to a query; one byte follows."""
 
 _NEWLINE = 0x0A
-_LONGEST = 2**31 - 1
+_LONGEST = 2**31 - 2
 _MAY_BE_LONG = "dDTVENA"
 _SHORT = 30_000
 """Bytes of any other message at most, as libpq has it: who waits for more waits in vain."""
@@ -37,7 +37,7 @@ def message_size(buffer: Bytes) -> int:
     """
     kind, length = chr(buffer[0]), int.from_bytes(buffer[1:HEADER].tobytes(), "big")
     longest = _LONGEST if kind in _MAY_BE_LONG else _SHORT
-    if not (kind.isascii() and kind.isalnum() and HEADER - 1 <= length < longest):
+    if not (kind.isascii() and kind.isalnum() and HEADER - 1 <= length <= longest):
         raise psycopg.OperationalError("what came from the server is not PostgreSQL's protocol")
     return length + 1
 

@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import socket
+import sys
 from collections import deque
 from collections.abc import Iterator
 from typing import Protocol
@@ -33,6 +34,7 @@ BUFFER = 2 * 1024 * 1024
 _HEAP = 256 * 1024  # bytes
 _PATIENCE = 5  # milliseconds for a heap to come together
 _MOMENT = 1000  # milliseconds after which rows that came are no longer kept waiting for more
+_WINDOW = 16 * 1024  # bytes in which rows are looked for where they may be few
 _FEW = 64
 _LONG = BUFFER // _FEW
 
@@ -120,7 +122,8 @@ class _Arrivals:
         if patience == self._patience:
             return
         self._patience = patience
-        with contextlib.suppress(OSError):  # not all systems can do it, and none has to
+        # Elsewhere it may not be there, or withhold what is less than a heap (macOS).
+        if sys.platform == "linux":
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _HEAP if much else 1)
 
 
@@ -188,16 +191,19 @@ class PastLibpq:
 
     def __init__(self, pgconn: PGconn) -> None:
         self._pgconn = pgconn
-        self._server = _own_socket(pgconn.socket)
-        self._libpq, theirs = socket.socketpair()
-        self._libpq.setblocking(False)
-        with theirs:
+        with contextlib.ExitStack() as undo:
+            self._server = undo.enter_context(_own_socket(pgconn.socket))
+            self._libpq, theirs = map(undo.enter_context, socket.socketpair())
+            self._libpq.setblocking(False)
             theirs.setblocking(False)
             os.dup2(theirs.fileno(), pgconn.socket, inheritable=False)
+            undo.pop_all()
+        theirs.close()
         self._arrivals = _Arrivals(self._server, _MOMENT)
         self._buffer = np.empty(BUFFER, np.uint8)
         self._held = 0
         self._wanted = HEADER
+        self._window = _WINDOW
         self._texts: deque[tuple[bytes, int]] = deque()
         self._over = False
 
@@ -270,11 +276,13 @@ class PastLibpq:
                 break
             if rest[0] != COPY_DATA:
                 self._forward(rest[:size].data)
+                self._window = _WINDOW
             elif size > BUFFER:
                 self._texts.append((rest[HEADER:size].tobytes(), 1))
             else:
-                text, rows, size = leading_rows(rest)
+                text, rows, size = leading_rows(rest[: max(self._window, size)])
                 self._texts.append((text, rows))
+                self._window = min(2 * self._window, BUFFER)
             done += size
         self._keep(done)
 

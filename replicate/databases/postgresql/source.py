@@ -7,7 +7,7 @@ workers read under its protection. Nothing is ever written.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -180,7 +180,7 @@ class PostgreSQLSnapshot:
             return [Slice(table)]
         return slicing.page_slices(table, relation.pages, target_bytes)
 
-    def read(self, piece: Slice) -> Iterator[RowBlock]:
+    def read(self, piece: Slice) -> Generator[RowBlock, None, None]:
         """The rows of the slice. A reader that is given up takes the whole snapshot with it."""
         doing = f"{piece.table.qualified} can't be read"
         with errors_of(doing):

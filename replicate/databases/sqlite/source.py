@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -236,7 +236,7 @@ class SQLiteSnapshot:
             return [Slice(table)]
         return [Slice(table, bounds) for bounds in bounds_of(pieces)]
 
-    def read(self, piece: Slice) -> Iterator[RowBlock]:
+    def read(self, piece: Slice) -> Generator[RowBlock, None, None]:
         with errors_of(self.path, f"{piece.table.qualified} can't be read"):
             layout = self._reader_of(piece.table.name).layout
             reader = RowReader(self._connection, layout, codec=self._codec)

@@ -228,7 +228,7 @@ def test_a_reader_that_is_given_up_leaves_no_half(any_server: Server, any_databa
     with closing(opened(any_server, any_database)) as snapshot:
         reader = snapshot.read(Slice(table_of(snapshot, "t")))
         next(reader)
-        reader.close()  # type: ignore[attr-defined]
+        reader.close()
         with pytest.raises(DatabaseError, match="t can't be read"):
             list(snapshot.read(Slice(table_of(snapshot, "t"))))
 
@@ -269,7 +269,8 @@ from replicate.databases.base import Slice
 if sys.argv[2] == "encrypted":
     receiving._is_plain = lambda _: False
 snapshot = PostgreSQLSource(Address(sys.argv[1]), None).open()
-snapshot._script = lambda piece: b"COPY (SELECT pg_sleep(60)) TO STDOUT"
+rows = b"SELECT repeat('x', 99999) UNION ALL SELECT pg_sleep(60)::text"
+snapshot._script = lambda piece: b"COPY (" + rows + b") TO STDOUT"
 [table] = snapshot.schema().tables
 print("reading", flush=True)
 try:

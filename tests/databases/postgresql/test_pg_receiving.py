@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.pq.abc import PGconn
 
-from replicate.databases.base import RowBlock
+from replicate.databases.base import RowBlock, Slice
 from replicate.databases.postgresql import receiving
 from replicate.databases.postgresql.connection import Address, Connection
-from replicate.databases.postgresql.copy_messages import READY
+from replicate.databases.postgresql.copy_messages import READY, Bytes, leading_rows
 from replicate.databases.postgresql.reading import BLOCK, copy_out
 from replicate.databases.postgresql.receiving import PastLibpq, ThroughLibpq
+from replicate.databases.postgresql.source import PostgreSQLSource
 from replicate.errors import DatabaseError
 from tests.support.postgres import Server
+from tests.support.waiting import until
 
 Way = type[PastLibpq] | type[ThroughLibpq]
 WAYS: tuple[Way, ...] = (PastLibpq, ThroughLibpq)
@@ -45,7 +51,7 @@ def end(rows: int) -> bytes:
 
 
 @contextmanager
-def answered(server: Server, pieces: list[bytes]) -> Iterator[Connection]:
+def answered(server: Server, pieces: Iterable[bytes]) -> Iterator[Connection]:
     """A connection whose other end takes a query, answers with `pieces` one by one, and hangs up.
 
     It is a real one at first, so that libpq knows that it is connected.
@@ -82,7 +88,9 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Way:
     return chosen
 
 
-def outcome(server: Server, pieces: list[bytes], way: Way | None = None) -> list[RowBlock] | str:
+def outcome(
+    server: Server, pieces: Iterable[bytes], way: Way | None = None
+) -> list[RowBlock] | str:
     """The blocks that were read, or the error's message."""
     with pytest.MonkeyPatch.context() as patch, answered(server, pieces) as connection:
         if way is not None:
@@ -201,11 +209,29 @@ class TestBothWays:
         assert said.startswith("it can't be read: long long")
 
 
+def test_a_notice_for_every_row(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row is looked for near where it is, and not in all that has come."""
+    seen = []
+
+    def watched(buffer: Bytes) -> tuple[bytes, int, int]:
+        seen.append(buffer.size)
+        return leading_rows(buffer)
+
+    monkeypatch.setattr(receiving, "leading_rows", watched)
+    said = BEGIN + (NOTICE + message(b"d", b"1\n")) * 2000 + end(2000)
+    assert outcome(server, [said]) == [RowBlock(b"1\n" * 2000, 2000)]
+    assert len(seen) == 2000
+    assert max(seen) == 16 * 1024
+    seen.clear()
+    said = BEGIN + message(b"d", b"x" * 99 + b"\n") * 200_000 + end(200_000)
+    outcome(server, [said])
+    assert len(seen) < 20
+
+
 def test_a_row_that_is_not_a_line(server: Server) -> None:
-    for body, why in ((b"1\n2\n", "a row that came is not a line"), (b"1", "row that came is not")):
+    for body in (b"1\n2\n", b"1"):
         said = outcome(server, [BEGIN + message(b"d", body) + end(1)], PastLibpq)
-        assert isinstance(said, str)
-        assert why in said
+        assert said == "it can't be read: a row that came is not a line"
 
 
 def test_what_is_not_the_protocol(server: Server) -> None:
@@ -213,12 +239,50 @@ def test_what_is_not_the_protocol(server: Server) -> None:
     assert said == "it can't be read: what came from the server is not PostgreSQL's protocol"
 
 
-def test_too_many_open_files(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> int:
+@pytest.mark.parametrize(("module", "call"), [(os, "dup"), (socket, "socketpair")])
+def test_too_many_open_files(
+    server: Server, monkeypatch: pytest.MonkeyPatch, module: ModuleType, call: str
+) -> None:
+    def full(*_: object) -> None:
         raise OSError(errno.EMFILE, "any words")
 
-    monkeypatch.setattr(receiving.os, "dup", full)  # type: ignore[attr-defined]
-    assert outcome(server, [BEGIN + end(0)]) == "it can't be read: Too many open files"
+    begun = pytest.MonkeyPatch()
+    plain = receiving._is_plain
+
+    def is_plain(pgconn: PGconn) -> bool:
+        answer = plain(pgconn)
+        begun.setattr(module, call, full)
+        return answer
+
+    monkeypatch.setattr(receiving, "_is_plain", is_plain)
+    try:
+        said = outcome(server, [BEGIN + end(0)])
+    finally:
+        begun.undo()
+    assert said == "it can't be read: Too many open files"
+
+
+def test_rows_that_dribble(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a moment what has come is handed out, and the rest is waited for."""
+    monkeypatch.setattr(receiving, "_MOMENT", 1)
+    said = BEGIN + message(b"d", b"1\n") * 3 + end(3)
+
+    def slowly() -> Iterator[bytes]:
+        for at in range(0, len(said), 7):
+            time.sleep(0.01)
+            yield said[at : at + 7]
+
+    assert outcome(server, slowly()) == [RowBlock(b"1\n" * 3, 3)]
+
+
+def test_a_reader_that_is_closed_ends_its_session(server: Server, database: str) -> None:
+    server.run(database, "CREATE TABLE t AS SELECT repeat('x', 999) FROM generate_series(1, 9999)")
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}'"
+    with closing(PostgreSQLSource(Address(server.uri(database)), str(server.bin)).open()) as it:
+        reader = it.read(Slice(it.schema().tables[0]))
+        next(reader)
+        reader.close()
+        until(lambda: server.run("postgres", sessions) == "0\n")
 
 
 def test_encrypted_answers_are_left_to_libpq(server: Server) -> None:
@@ -242,8 +306,15 @@ def open_files() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-def test_a_connection_serves_again_and_again(server: Server, database: str) -> None:
-    """libpq gets its descriptor back, the same one, and no other stays open."""
+def test_a_connection_serves_again_and_again(
+    server: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libpq gets its descriptor back, the same one, and no other stays open.
+
+    The end of an answer is found without waiting for more.
+    """
+    monkeypatch.setattr(receiving, "_MOMENT", 600_000)
+    gc.collect()
     script = b"SELECT 1; COPY (SELECT g FROM generate_series(1, 3) g) TO STDOUT; SELECT true"
     with closing(Address(server.uri(database)).connect()) as connection:
         descriptor, files = connection.pgconn.socket, open_files()
