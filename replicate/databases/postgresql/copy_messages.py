@@ -42,6 +42,11 @@ def message_size(buffer: Bytes) -> int:
     return length + 1
 
 
+def not_a_line() -> psycopg.Error:
+    """What to raise for a row that is none."""
+    return psycopg.DataError("a row that came is not a line")
+
+
 def leading_rows(buffer: Bytes) -> tuple[bytes, int, int]:
     """The rows in the CopyData messages that `buffer` begins with: their text, how many they are,
     and the bytes of these messages; what follows them is anything else, or a message in part.
@@ -60,7 +65,7 @@ def leading_rows(buffer: Bytes) -> tuple[bytes, int, int]:
     fits = (buffer[begin] == COPY_DATA) & (lengths[begin] == end - begin - 1)
     rows = len(fits) if fits.all() else int(fits.argmin())
     if not rows:
-        raise psycopg.DataError("a row that came is not a line")
+        raise not_a_line()
     size = int(edges[rows])
     offsets = np.empty(2 * rows + 1, np.int32)
     offsets[0::2] = edges[: rows + 1]

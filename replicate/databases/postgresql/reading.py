@@ -20,7 +20,6 @@ from replicate.errors import DatabaseError
 BLOCK = BUFFER
 """Bytes of text that a block has at most, unless it is a single row. More gains nothing."""
 
-_NEWLINE = 0x0A
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK, ExecStatus.COPY_OUT)
 _TAG = re.compile(rb"COPY ([0-9]+)")
 
@@ -121,11 +120,8 @@ class _Stream:
             )
 
     def _block(self, parts: list[bytes], rows: int) -> RowBlock:
-        text = b"".join(parts)
-        if text[-1] != _NEWLINE:
-            raise psycopg.DataError("the last row that came is not whole")
         self._rows += rows
-        return RowBlock(text, rows)
+        return RowBlock(b"".join(parts), rows)
 
     def _result(self) -> PGresult | None:
         """The next result; raises if it is an error."""

@@ -26,6 +26,7 @@ from replicate.databases.postgresql.copy_messages import (
     READY,
     leading_rows,
     message_size,
+    not_a_line,
 )
 
 BUFFER = 2 * 1024 * 1024
@@ -50,7 +51,10 @@ class Receiver(Protocol):
         ...
 
     def texts(self) -> Iterator[tuple[bytes, int]]:
-        """The rows of the COPY that libpq is in, and how many: some, or a long one alone."""
+        """The rows of the COPY that libpq is in, and how many: some, or a long one alone.
+
+        Raises `psycopg.Error` for what is not one line a row.
+        """
         ...
 
     def expect(self, *, much: bool) -> None:
@@ -163,11 +167,11 @@ class ThroughLibpq:
                     break
                 few.append(data)
             if few:
-                yield b"".join(few), len(few)
+                yield _lines(b"".join(few), len(few))
                 few.clear()
                 self._dry = False
             if size > _LONG:
-                yield bytes(data), 1
+                yield _lines(bytes(data), 1)
                 self._dry = False
             elif size == 0:
                 self.receive()
@@ -180,6 +184,12 @@ class ThroughLibpq:
         """As promised."""
         with self._socket:
             self.expect(much=False)
+
+
+def _lines(text: bytes, rows: int) -> tuple[bytes, int]:
+    if text.count(b"\n") != rows or not text.endswith(b"\n"):
+        raise not_a_line()
+    return text, rows
 
 
 class PastLibpq:
@@ -278,7 +288,7 @@ class PastLibpq:
                 self._forward(rest[:size].data)
                 self._window = _WINDOW
             elif size > BUFFER:
-                self._texts.append((rest[HEADER:size].tobytes(), 1))
+                self._texts.append(_lines(rest[HEADER:size].tobytes(), 1))
             else:
                 text, rows, size = leading_rows(rest[: max(self._window, size)])
                 self._texts.append((text, rows))

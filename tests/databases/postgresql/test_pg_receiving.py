@@ -156,6 +156,12 @@ class TestBothWays:
         assert all(len(block.text) <= BLOCK or block.rows == 1 for block in blocks)
         assert len(blocks) <= 6
 
+    @pytest.mark.parametrize("body", [b"1", b"1\n2\n", b"x" * 3 * BLOCK])
+    def test_a_row_that_is_not_a_line(self, server: Server, body: bytes) -> None:
+        rows = [b"0\n", body, b"9\n"]
+        said = BEGIN + b"".join(message(b"d", row) for row in rows) + end(3)
+        assert outcome(server, [said]) == "it can't be read: a row that came is not a line"
+
     @pytest.mark.parametrize("told", [0, 2])
     def test_a_row_too_few_or_too_many(self, server: Server, told: int) -> None:
         said = outcome(server, [BEGIN + message(b"d", b"1\n") + end(told)])
@@ -222,12 +228,6 @@ def test_a_notice_for_every_row(server: Server, monkeypatch: pytest.MonkeyPatch)
     assert outcome(server, [said]) == [RowBlock(b"1\n" * 2000, 2000)]
     assert len(seen) == 2000
     assert max(seen) <= 16 * 1024
-
-
-def test_a_row_that_is_not_a_line(server: Server) -> None:
-    for body in (b"1\n2\n", b"1"):
-        said = outcome(server, [BEGIN + message(b"d", body) + end(1)], PastLibpq)
-        assert said == "it can't be read: a row that came is not a line"
 
 
 def test_what_is_not_the_protocol(server: Server) -> None:
