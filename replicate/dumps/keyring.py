@@ -131,8 +131,7 @@ class KeyRing:
                 if slot is not None:
                     self._unlocked[slot.key_id] = slot.unlock(passphrase)
                 else:
-                    key = keys.random_key()
-                    self._spare = keys.PassphraseSlot.create(passphrase, key), key
+                    self._spare = _new_slot(passphrase)
 
         return stretch
 
@@ -185,14 +184,17 @@ class KeyRing:
         return keys.PassphraseSlot.from_json(read_slot(self._store, key_id), key_id)
 
     def _create(self, passphrase: str) -> tuple[str, bytes]:
-        if self._spare is not None:
-            (slot, repository_key), self._spare = self._spare, None
-        else:
-            repository_key = keys.random_key()
-            slot = keys.PassphraseSlot.create(passphrase, repository_key)
+        slot, repository_key = self._spare or _new_slot(passphrase)
+        self._spare = None
         put_once(self._store, slot_key(slot.key_id), slot.to_json())
         self._unlocked[slot.key_id] = repository_key
         return slot.key_id, repository_key
+
+
+def _new_slot(passphrase: str) -> tuple[keys.PassphraseSlot, bytes]:
+    """A slot that is not stored yet, with its repository key."""
+    repository_key = keys.random_key()
+    return keys.PassphraseSlot.create(passphrase, repository_key), repository_key
 
 
 def read_slot(store: Datastore, key_id: str) -> bytes:

@@ -86,9 +86,7 @@ def _is_plain(pgconn: PGconn) -> bool:
     if pgconn.ssl_in_use:
         return False
     with _own_socket(pgconn.socket) as ours:
-        poll = select.poll()
-        poll.register(ours, select.POLLIN)
-        poll.poll()
+        _Arrivals(ours, None).wait()
         try:
             return ours.recv(1, socket.MSG_PEEK).isalpha()
         except OSError:
@@ -96,8 +94,7 @@ def _is_plain(pgconn: PGconn) -> bool:
 
 
 def _own_socket(descriptor: int) -> socket.socket:
-    """The same socket under another number, to be closed for itself; it stays one that never
-    waits."""
+    """The same socket under another number, to be closed for itself. It never waits, as before."""
     ours = socket.socket(fileno=os.dup(descriptor))
     ours.setblocking(False)
     return ours
@@ -126,9 +123,10 @@ class _Arrivals:
         if patience == self._patience:
             return
         self._patience = patience
-        # Elsewhere it may not be there, or withhold what is less than a heap (macOS).
+        # Elsewhere it may withhold what is less than a heap (macOS); and nobody has to have it.
         if sys.platform == "linux":
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _HEAP if much else 1)
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _HEAP if much else 1)
 
 
 class ThroughLibpq:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 import numpy.typing as npt
 import psycopg
@@ -12,15 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from replicate.databases.postgresql.copy_messages import HEADER, leading_rows, message_size
+from tests.support.postgres_messages import message
 
 # Lengths whose bytes are newlines themselves (0x0A, 0x0A0A), and one beside each.
 LENGTHS = st.one_of(st.integers(0, 40), st.sampled_from([0x0A - 6, 0x10A - 5, 0xA0A - 5, 0xA00]))
 TEXT = st.binary().map(lambda raw: raw.replace(b"\n", b"").replace(b"\0", b""))
 ROW = st.one_of(TEXT, LENGTHS.map(lambda size: b"x" * size)).map(lambda text: text + b"\n")
-
-
-def message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack(">I", len(body) + 4) + body
 
 
 def buffer(raw: bytes) -> npt.NDArray[np.uint8]:

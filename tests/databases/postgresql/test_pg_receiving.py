@@ -6,7 +6,6 @@ import errno
 import gc
 import os
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -28,14 +27,11 @@ from replicate.databases.postgresql.receiving import PastLibpq, ThroughLibpq
 from replicate.databases.postgresql.source import PostgreSQLSource
 from replicate.errors import DatabaseError
 from tests.support.postgres import Server
+from tests.support.postgres_messages import message
 from tests.support.waiting import until
 
 Way = type[PastLibpq] | type[ThroughLibpq]
 WAYS: tuple[Way, ...] = (PastLibpq, ThroughLibpq)
-
-
-def message(kind: bytes, body: bytes = b"") -> bytes:
-    return kind + struct.pack(">I", len(body) + 4) + body
 
 
 BEGIN = message(b"H", b"\0\0\1\0\0")
